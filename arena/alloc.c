@@ -1,0 +1,409 @@
+/*
+ * arena/alloc.c: behind the inline path. The slow path, large blocks, resize, and the copies made of
+ * them: dup, strings, printf, promote.
+ *
+ * The slow path is reached for two reasons: no room, or a closed window. If it is closed, whoever had it
+ * closed is heard first; then the window is reopened if nobody minds, and the allocation is made against
+ * the real floor either way.
+ */
+#include "internal.h"
+
+#include "../track/seam.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static bool power_of_two(size_t n)
+{
+    return n && !(n & (n - 1));
+}
+
+static uintptr_t align_up(uintptr_t p, size_t align)
+{
+    return (p + align - 1) & -(uintptr_t)align;
+}
+
+/* ---- room -------------------------------------------------------------------------------------- */
+
+/* The inline path again, but against the real floor. */
+static void *bump(ebb_arena *a, size_t size, size_t align)
+{
+    if (unlikely(a->bits & STRICT)) return ebb__strict_bump(a, size, align);
+    uintptr_t to = (a->w.tip - size) & -(uintptr_t)align;
+    if (size > a->w.tip - a->floor || to < a->floor) return NULL;
+    a->w.tip = to;
+    return (void *)to;
+}
+
+/* What a block must offer so that `size` bytes at `align` fit below its header. */
+static size_t need_for(const ebb_arena *a, size_t size, size_t align)
+{
+    if (unlikely(a->bits & STRICT)) return size + ebb__strict_overhead(align);
+    bool odd_base = a->ext && a->ext->source; /* only blocks of ours are aligned to a cache line */
+    if (align > CONTROL_SIZE || odd_base) return size + align;
+    return align_up(size, align);
+}
+
+static void *large(ebb_arena *a, size_t size, size_t align, ebb_status *ret_why)
+{
+    chunk *c = ebb__block_take(a, need_for(a, size, align) + CONTROL_SIZE, false, ret_why);
+    if (!c) return NULL;
+    c->kind = LARGE;
+    c->before_marked = (a->bits & MARKED) != 0;
+    c->u.object.ptr = align_up(c->lo, align);
+    c->u.object.len = size;
+    undo_push(a, c, LARGE);
+    if (unlikely(a->bits & STRICT)) ebb__strict_large(a, c, false);
+    return (void *)c->u.object.ptr;
+}
+
+/* There is no room in the window: a block of its own for what is large beside a body, else a chunk. */
+static void *enlarge(ebb_arena *a, size_t size, size_t align, ebb_status *ret_why)
+{
+    size_t need = need_for(a, size, align);
+    if (need > class_size(body_class(a->bits & BODY_MASK)) / 2) return large(a, size, align, ret_why);
+    if (!ebb__push_chunk(a, need, ret_why)) return NULL;
+    return bump(a, size, align);
+}
+
+static void *obtain_open(ebb_arena *a, size_t size, size_t align, enum mode mode)
+{
+    ebb_status why = EBB_E_INVALID;
+    if (size > PTRDIFF_MAX - 2 * (size_t)MAX_ALIGN) return ebb__fail(a, EBB_E_MEMORY, mode);
+    if (!power_of_two(align) || align > MAX_ALIGN) return ebb__fail(a, why, mode);
+    void *p = bump(a, size, align);
+    if (!p) p = enlarge(a, size, align, &why);
+    return likely(p != NULL) ? p : ebb__fail(a, why, mode);
+}
+
+static bool failed_for_good(const ebb_arena *a)
+{
+    return (a->bits & FAILED_MASK) && (a->bits & STICKY);
+}
+
+/* Hear those who closed the window; false: nothing may be allocated. */
+static bool admitted(ebb_arena *a, size_t size, void *site, ebb_status *ret_why)
+{
+    *ret_why = EBB_E_MEMORY;
+    if (unlikely(a->bits & STRICT) && !ebb__strict_owner(a, "ebb_alloc")) return false;
+    if (ebb__ask(a, EBB__EVENT_ALLOC, size, site)) return false;
+    ebb__reopen(a);
+    return true;
+}
+
+void *ebb__obtain(ebb_arena *a, size_t size, size_t align, enum mode mode, void *site)
+{
+    if (EBB__LOAD_RELAXED(&a->w.limit) >= EBB__CLOSED_MIN) {
+        ebb_status why;
+        if (a != &ebb__dead && !ebb__check_live(a, "ebb_alloc")) return NULL;
+        if (failed_for_good(a)) return ebb__fail(a, ebb_failed(a), mode);
+        if (!admitted(a, size, site, &why)) return ebb__fail(a, why, mode);
+    }
+    return obtain_open(a, size, align, mode);
+}
+
+/* For the library's own records: 8-aligned, whoever closed the window, whatever has failed; from the
+   stock if need be. NULL: not even that. */
+void *ebb__obtain_record(ebb_arena *a, size_t size)
+{
+    ebb_status why;
+    void *p = bump(a, size, sizeof(void *));
+    if (likely(p != NULL)) return p;
+    if (!ebb__push_chunk(a, need_for(a, size, sizeof(void *)), &why) && !ebb__open_stock(a))
+        return NULL;
+    return bump(a, size, sizeof(void *));
+}
+
+void *ebb__alloc_slow(ebb_arena *a, size_t size, size_t align)
+{
+    return ebb__obtain(a, size, align, MODE_JUMP, CALLER);
+}
+
+void *ebb__alloc_optional_slow(ebb_arena *a, size_t size, size_t align)
+{
+    return ebb__obtain(a, size, align, MODE_OPTIONAL, CALLER);
+}
+
+void *ebb__alloc_overflow(ebb_arena *a)
+{
+    return ebb__obtain(a, SIZE_MAX, 1, MODE_JUMP, CALLER);
+}
+
+/* ---- resize ------------------------------------------------------------------------------------ */
+
+/* The large block whose object `ptr` is, if that is `a`'s; only worth asking for large objects. */
+static chunk *large_of(const ebb_arena *a, const void *ptr, size_t old_size)
+{
+    if (old_size < BLOCK_MIN / 4) return NULL;
+    slab *s = ebb__slab_of((uintptr_t)ptr);
+    if (!s || (s->kind != SLAB_BLOCK && s->kind != SLAB_SPAN)) return NULL;
+    size_t size = s->kind == SLAB_SPAN ? s->size : s->block_size;
+    uintptr_t i = ((uintptr_t)ptr - s->base) / size;
+    chunk *c = (chunk *)(s->base + (i + 1) * size - CONTROL_SIZE);
+    bool is = c->kind == LARGE && __atomic_load_n(&c->owner, __ATOMIC_RELAXED) == a;
+    return is && c->u.object.ptr == (uintptr_t)ptr ? c : NULL;
+}
+
+static bool is_open(const ebb_arena *a, const void *ptr)
+{
+    return a->open_len && a->floor - a->open_len == (uintptr_t)ptr;
+}
+
+/* Put the open object's end at `end`, which is at or above its beginning. */
+static void open_end(ebb_arena *a, uintptr_t end)
+{
+    a->open_len = (uint32_t)(a->open_len + (end - a->floor));
+    if (end < a->floor) ebb__wipe(a, end, a->floor);
+    ebb__set_floor(a, end);
+}
+
+/* Half as much again, for an object that has shown that it grows. */
+static size_t with_reserve(size_t size)
+{
+    return size + size / 2;
+}
+
+/* Open an object of `size` bytes at the floor, with as much of `want` as there is room for. */
+static void *open_here(ebb_arena *a, size_t size, size_t want)
+{
+    uintptr_t ptr = align_up(a->floor, EBB_ALIGN_DEFAULT);
+    if (ptr > a->w.tip || a->w.tip - ptr < size) return NULL;
+    size_t room = a->w.tip - ptr;
+    if (want > room) want = size;
+    if (want == 0 || want > UINT32_MAX) return NULL;
+    a->open_len = (uint32_t)want;
+    a->bits |= TOUCHED;
+    ebb__set_floor(a, ptr + want);
+    return (void *)ptr;
+}
+
+/* Let go of a chunk that lies just below the newest one, if nothing is left in it. */
+static void drop_if_empty(ebb_arena *a, chunk *newest)
+{
+    if (kind_of(newest->next) != CHUNK || newest->before_marked) return;
+    chunk *c = record_of(newest->next);
+    bool empty = newest->u.before.tip == (uintptr_t)c && newest->u.before.floor == c->lo;
+    if (!empty) return;
+    newest->next = c->next;
+    newest->u.before.tip = c->u.before.tip;
+    newest->u.before.floor = c->u.before.floor;
+    newest->before_lo = c->before_lo;
+    newest->before_open = c->before_open;
+    newest->before_marked = c->before_marked;
+    if (a->ext && a->ext->peak < ebb__held(a) + c->size) a->ext->peak = ebb__held(a) + c->size;
+    ebb__block_give(a, c);
+}
+
+/* Move to the floor of a new chunk; `was_open`: the old place at the old floor is given back. */
+static void *open_in_new_chunk(ebb_arena *a, void *ptr, size_t old, size_t size, ebb_status *ret_why)
+{
+    bool was_open = is_open(a, ptr);
+    if (with_reserve(size) > UINT32_MAX) return large(a, size, EBB_ALIGN_DEFAULT, ret_why);
+    size_t align = EBB_ALIGN_DEFAULT;
+    bool fits = ebb__push_chunk(a, with_reserve(size) + align, ret_why) ||
+                ebb__push_chunk(a, size + align, ret_why);
+    if (!fits) return NULL;
+    chunk *c = record_of(a->undo);
+    void *to = open_here(a, size, with_reserve(size));
+    if (old) memcpy(to, ptr, old < size ? old : size);
+    if (was_open) {
+        ebb__wipe(a, (uintptr_t)ptr, c->u.before.floor);
+        c->u.before.floor = (uintptr_t)ptr;
+        c->before_open = 0;
+        drop_if_empty(a, c);
+    }
+    return to;
+}
+
+/* An object that begins to grow takes the floor unless another, not much smaller, grows there. */
+static bool takes_floor(const ebb_arena *a, size_t size)
+{
+    return a->open_len == 0 || size / 2 >= a->open_len;
+}
+
+static void *grow_by_copy(ebb_arena *a, void *ptr, size_t old, size_t size, ebb_status *ret_why)
+{
+    void *to;
+    if (unlikely(a->bits & STRICT) || !takes_floor(a, size)) {
+        to = bump(a, size, EBB_ALIGN_DEFAULT);
+        if (!to) to = enlarge(a, size, EBB_ALIGN_DEFAULT, ret_why);
+    } else {
+        to = open_here(a, size, ptr ? with_reserve(size) : size);
+        if (!to) return open_in_new_chunk(a, ptr, old, size, ret_why);
+    }
+    if (to && old) memcpy(to, ptr, old < size ? old : size);
+    if (unlikely(a->bits & STRICT) && to && ptr) ebb__strict_retire(a, ptr);
+    return to;
+}
+
+static void *grow(ebb_arena *a, void *ptr, size_t old, size_t size, ebb_status *ret_why)
+{
+    if (is_open(a, ptr)) {
+        if (size <= a->open_len) return ptr;
+        size_t more = size - a->open_len;
+        if (more <= a->w.tip - a->floor && size <= UINT32_MAX) {
+            open_end(a, a->floor + more);
+            return ptr;
+        }
+        return open_in_new_chunk(a, ptr, old, size, ret_why);
+    }
+    chunk *c = large_of(a, ptr, old);
+    if (c && size <= (uintptr_t)c - c->u.object.ptr && !(a->bits & STRICT)) {
+        c->u.object.len = size;
+        return ptr;
+    }
+    return grow_by_copy(a, ptr, old, size, ret_why);
+}
+
+static void *shrink(ebb_arena *a, void *ptr, size_t old, size_t size)
+{
+    if (is_open(a, ptr)) {
+        open_end(a, (uintptr_t)ptr + size);
+    } else if (size < old) {
+        if (a->bits & STRICT) ebb__strict_resized(a, ptr, size);
+        ebb__wipe(a, (uintptr_t)ptr + size, (uintptr_t)ptr + old);
+    }
+    return ptr;
+}
+
+void *ebb__resize(ebb_arena *a, void *ptr, size_t old_size, size_t new_size, enum mode mode, void *site)
+{
+    ebb_status why = EBB_E_MEMORY;
+    bool shrinks = ptr && new_size <= old_size;
+    if (EBB__LOAD_RELAXED(&a->w.limit) >= EBB__CLOSED_MIN) {
+        if (a != &ebb__dead && !ebb__check_live(a, "ebb_resize")) return NULL;
+        if (!shrinks && failed_for_good(a)) return ebb__fail(a, ebb_failed(a), mode);
+        if (!shrinks && !admitted(a, new_size, site, &why)) return ebb__fail(a, why, mode);
+    }
+    if (shrinks) return shrink(a, ptr, old_size, new_size);
+    if (new_size == 0) return obtain_open(a, 0, EBB_ALIGN_DEFAULT, mode);
+    void *p = NULL;
+    if (new_size <= PTRDIFF_MAX / 2) p = grow(a, ptr, ptr ? old_size : 0, new_size, &why);
+    return likely(p != NULL) ? p : ebb__fail(a, why, mode);
+}
+
+void *ebb_resize(ebb_arena *a, void *ptr, size_t old_size, size_t new_size)
+{
+    return ebb__resize(a, ptr, old_size, new_size, MODE_JUMP, CALLER);
+}
+
+/* Take back an object of `size` bytes if it is the newest at either end; else it waits for the end. */
+void ebb__give_back(ebb_arena *a, void *ptr, size_t size)
+{
+    if (a->bits & STRICT) {
+        ebb__strict_retire(a, ptr);
+    } else if (is_open(a, ptr)) {
+        open_end(a, (uintptr_t)ptr);
+    } else if (a->w.tip == (uintptr_t)ptr && (uintptr_t)ptr + size <= window_top(a)) {
+        ebb__wipe(a, (uintptr_t)ptr, (uintptr_t)ptr + size);
+        a->w.tip = (uintptr_t)ptr + size;
+    }
+}
+
+/* ---- copies ------------------------------------------------------------------------------------ */
+
+static void *copy(ebb_arena *a, const void *data, size_t size, size_t align, void *site)
+{
+    uintptr_t to = (a->w.tip - size) & -(uintptr_t)align;
+    if (likely(size <= a->w.tip && to > EBB__LOAD_RELAXED(&a->w.limit))) {
+        a->w.tip = to;
+        return memcpy((void *)to, data, size);
+    }
+    void *p = ebb__obtain(a, size, align, MODE_JUMP, site);
+    return p && size ? memcpy(p, data, size) : p;
+}
+
+void *ebb_dup(ebb_arena *a, const void *data, size_t size)
+{
+    return copy(a, data, size, EBB_ALIGN_DEFAULT, CALLER);
+}
+
+char *ebb_strdup(ebb_arena *a, const char *text)
+{
+    return copy(a, text, strlen(text) + 1, 1, CALLER);
+}
+
+char *ebb_strndup(ebb_arena *a, const char *text, size_t max)
+{
+    size_t n = strnlen(text, max);
+    char *p = n < SIZE_MAX ? ebb_alloc_aligned(a, n + 1, 1) : NULL;
+    if (!p) return NULL;
+    memcpy(p, text, n);
+    p[n] = '\0';
+    return p;
+}
+
+char *ebb_vprintf(ebb_arena *a, const char *fmt, va_list args)
+{
+    char small[256]; /* most texts: formatted once, then copied */
+    va_list again;
+    va_copy(again, args);
+    int n = vsnprintf(small, sizeof small, fmt, args);
+    char *p = NULL;
+    if (n < 0) {
+        ebb__fail(a, EBB_E_INVALID, MODE_JUMP);
+    } else if ((size_t)n < sizeof small) {
+        p = copy(a, small, (size_t)n + 1, 1, CALLER);
+    } else {
+        p = ebb_alloc_aligned(a, (size_t)n + 1, 1);
+        if (p) vsnprintf(p, (size_t)n + 1, fmt, again);
+    }
+    va_end(again);
+    return p;
+}
+
+char *ebb_printf(ebb_arena *a, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    char *p = ebb_vprintf(a, fmt, args);
+    va_end(args);
+    return p;
+}
+
+/* Memory of an arena over a caller's buffer is not in the map, but such an arena knows its own. */
+static bool is_in_buffer_of(const ebb_arena *a, const void *ptr)
+{
+    uintptr_t p = (uintptr_t)ptr;
+    return in_buffer(a) && p >= a->ext->buffer && p < (uintptr_t)a;
+}
+
+void *ebb_promote(ebb_arena *to, const void *ptr, size_t size)
+{
+    const ebb_arena *owner = ebb_arena_of(ptr);
+    for (const ebb_arena *a = to; a && a != &ebb__dead; a = a->parent)
+        if (a == owner || is_in_buffer_of(a, ptr)) return (void *)(uintptr_t)ptr;
+    return ebb_dup(to, ptr, size);
+}
+
+/* ---- cleanups ---------------------------------------------------------------------------------- */
+
+bool ebb_defer(ebb_arena *a, void (*fn)(void *), void *arg)
+{
+    defer *d = NULL;
+    if (a != &ebb__dead) {
+        if (!ebb__check_live(a, "ebb_defer")) return false;
+        d = ebb__obtain_record(a, sizeof *d);
+    }
+    if (!d) {
+        fn(arg);
+        return false;
+    }
+    d->fn = fn;
+    d->arg = arg;
+    d->site = CALLER;
+    undo_push(a, d, DEFER);
+    return true;
+}
+
+/* A mark may refer to the record, so it stays, as one that does nothing. */
+bool ebb_defer_cancel(ebb_arena *a, void (*fn)(void *), void *arg)
+{
+    for (link l = a->undo; l; l = *(link *)record_of(l)) {
+        defer *d = record_of(l);
+        if (kind_of(l) != DEFER || d->fn != fn || d->arg != arg) continue;
+        d->fn = NULL;
+        return true;
+    }
+    return false;
+}

@@ -1,0 +1,140 @@
+/*
+ * arena/block.c: blocks for an arena: from the caches, as a span, from a source of its own; charged to
+ * whoever counts what it holds. And its ext.
+ */
+#include "internal.h"
+
+#include <string.h>
+
+/* The smallest BLOCK class of at least `total` bytes; CLASSES when none is that large. */
+unsigned ebb__class_fit(size_t total)
+{
+    if (total <= BLOCK_MIN) return BLOCK_CLASS;
+    if (total > BLOCK_MAX) return CLASSES;
+    unsigned top = 63 - (unsigned)__builtin_clzll(total - 1); /* 2^top < total <= 2^(top+1) */
+    unsigned quarter = (unsigned)((total - 1) >> (top - 2)) & 3;
+    return BLOCK_CLASS + 4 * (top - 12) + quarter + 1;
+}
+
+static chunk *from_source(const ebb_source *source, size_t total)
+{
+    size_t align = source->max_align && source->max_align < CONTROL_SIZE ? source->max_align
+                                                                          : CONTROL_SIZE;
+    size_t size = (total + CONTROL_SIZE - 1) & -(size_t)CONTROL_SIZE;
+    uintptr_t base = (uintptr_t)source->alloc(source->ctx, size, align);
+    if (!base) return NULL;
+    chunk *c = (chunk *)(base + size - CONTROL_SIZE);
+    if (base & (_Alignof(chunk) - 1)) {
+        source->free(source->ctx, (void *)base, size);
+        return NULL;
+    }
+    c->lo = base;
+    c->size = size;
+    c->origin = FROM_SOURCE;
+    return c;
+}
+
+static chunk *from_cache(unsigned klass)
+{
+    chunk *c = ebb__cache_pop(klass);
+    if (!c) return NULL;
+    c->size = class_size(klass);
+    c->lo = (uintptr_t)c + CONTROL_SIZE - c->size;
+    c->klass = (uint8_t)klass;
+    c->origin = FROM_CACHE;
+    return c;
+}
+
+static chunk *from_span(size_t total)
+{
+    chunk *c = ebb__span_take(total);
+    if (c) c->origin = FROM_SPAN;
+    return c;
+}
+
+static chunk *take(const ebb_source *source, unsigned klass, size_t total)
+{
+    if (unlikely(source != NULL))
+        return from_source(source, klass < CLASSES ? class_size(klass) : total);
+    return likely(klass < CLASSES) ? from_cache(klass) : from_span(total);
+}
+
+static size_t size_to_charge(unsigned klass, size_t total)
+{
+    if (klass < CLASSES) return class_size(klass);
+    return (total + EBB_SLAB_SIZE - 1) & ~(EBB_SLAB_SIZE - 1);
+}
+
+/* Charge for `klass`, or for the largest class below it that the limits admit and `least` allows. */
+static ebb_status charge_class(ebb_arena *a, unsigned *klass, unsigned least, size_t total)
+{
+    for (;; --*klass) {
+        ebb_status why = ebb__charge(a, size_to_charge(*klass, total));
+        if (why == EBB_OK || *klass <= least || *klass >= CLASSES) return why;
+    }
+}
+
+/*
+ * A block of at least `total` bytes, header included, for `a`. A body may be of the arena's next body
+ * class if that is larger. NULL: nothing has changed, and *ret_why says why.
+ */
+chunk *ebb__block_take(ebb_arena *a, size_t total, bool body, ebb_status *ret_why)
+{
+    unsigned least = ebb__class_fit(total), klass = least;
+    if (body && klass < body_class(a->bits & BODY_MASK)) klass = body_class(a->bits & BODY_MASK);
+    *ret_why = EBB_OK;
+    if (unlikely(a->bits & LIMITED)) *ret_why = charge_class(a, &klass, least, total);
+    if (unlikely(a->ext && a->ext->buffer_only)) *ret_why = EBB_E_MEMORY;
+    if (*ret_why != EBB_OK) return NULL;
+    chunk *c = take(a->ext ? a->ext->source : NULL, klass, total);
+    if (unlikely(!c)) {
+        if (a->bits & LIMITED) ebb__uncharge(a, size_to_charge(klass, total));
+        *ret_why = EBB_E_MEMORY;
+        return NULL;
+    }
+    if (unlikely((a->bits & LIMITED) && c->size != size_to_charge(klass, total))) {
+        ebb__uncharge(a, size_to_charge(klass, total)); /* a recycled span may be larger */
+        ebb__charge_anyway(a, c->size);
+    }
+    __atomic_store_n(&c->owner, a, __ATOMIC_RELAXED);
+    return c;
+}
+
+void ebb__block_give(ebb_arena *a, chunk *c)
+{
+    if (unlikely(a->bits & LIMITED)) ebb__uncharge(a, c->size);
+    __atomic_store_n(&c->owner, NULL, __ATOMIC_RELAXED);
+    if (likely(c->origin == FROM_CACHE)) {
+        if (unlikely(a->bits & STRICT) && ebb__quarantine(c->klass, c)) return;
+        ebb__cache_push(c->klass, c);
+    } else if (c->origin == FROM_SPAN) {
+        ebb__span_give(c);
+    } else if (c->origin == FROM_STOCK) {
+        ebb__stock_give(c);
+    } else {
+        const ebb_source *source = a->ext->source;
+        ebb__strict_unpoison((void *)c->lo, c->size);
+        source->free(source->ctx, (void *)c->lo, c->size);
+    }
+}
+
+/* ---- ext --------------------------------------------------------------------------------------- */
+
+ext *ebb__ext_get(ebb_arena *a)
+{
+    if (likely(a->ext != NULL)) return a->ext;
+    if (a == &ebb__dead) return NULL;
+    ext *e = ebb__cache_pop(EXT_CLASS);
+    if (!e) return NULL;
+    memset(e, 0, sizeof *e);
+    a->ext = e;
+    a->bits |= TOUCHED;
+    return e;
+}
+
+void ebb__ext_free(ebb_arena *a)
+{
+    ext *e = a->ext;
+    a->ext = NULL;
+    if (e && !e->embedded) ebb__cache_push(EXT_CLASS, e);
+}

@@ -1,0 +1,146 @@
+/*
+ * arena/misuse.c: telling the user what was done wrong; status texts; the check level.
+ *
+ * A report is one line: function("object"): what happened, who did what before, what to do. Sites are
+ * code addresses (`addr2line -e program ADDRESS`, or gdb's `info symbol`).
+ */
+#include "internal.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LINE_MAX_LENGTH = 512 };
+
+/* Kept so that a core dump shows why. */
+char ebb__last_misuse[LINE_MAX_LENGTH];
+
+static os_lock_t lock = OS_LOCK_INIT; /* the handler and its context, and the text above */
+static ebb_misuse_fn *handler;
+static void *handler_ctx;
+static _Atomic int level = EBB_CHECKS_CHEAP;
+
+/* ---- statuses ---------------------------------------------------------------------------------- */
+
+const char *ebb_status_text(int status)
+{
+    switch (status) {
+#define CASE(name, code, text) case code: return text;
+        EBB_STATUSES(CASE)
+#undef CASE
+    default: return "unknown status";
+    }
+}
+
+const char *ebb_status_name(int status)
+{
+    switch (status) {
+#define CASE(name, code, text) case code: return #name;
+        EBB_STATUSES(CASE)
+#undef CASE
+    default: return "?";
+    }
+}
+
+/* ---- reports ----------------------------------------------------------------------------------- */
+
+void ebb_on_misuse(ebb_misuse_fn *fn, void *ctx)
+{
+    os_lock(&lock);
+    handler = fn;
+    handler_ctx = ctx;
+    os_unlock(&lock);
+}
+
+static void default_handler(const ebb_misuse *what)
+{
+    char line[LINE_MAX_LENGTH + 8];
+    snprintf(line, sizeof line, "ebb: %s\n", what->text);
+    os_print_line(line);
+    if (what->severity == EBB_MISUSE) abort();
+}
+
+/* What an ended scope is called nobody knows any more. */
+static const char *object_name(const ebb_arena *a)
+{
+    return a && (a->bits & (LIVE | ADOPTED)) ? ebb_arena_name(a) : "?";
+}
+
+void ebb__report(ebb_severity severity, const char *function, const ebb_arena *a, const char *fmt, ...)
+{
+    char text[LINE_MAX_LENGTH];
+    if (severity == EBB_MENDED && ebb_checks_get() == EBB_CHECKS_OFF) return;
+    ebb_misuse what = {severity, function, object_name(a), text};
+    int n = snprintf(text, sizeof text, "%s(\"%s\"): ", function, what.object);
+    va_list args;
+    va_start(args, fmt);
+    if (n > 0 && (size_t)n < sizeof text) vsnprintf(text + n, sizeof text - (size_t)n, fmt, args);
+    va_end(args);
+    os_lock(&lock);
+    ebb_misuse_fn *fn = handler;
+    void *ctx = handler_ctx;
+    memcpy(ebb__last_misuse, text, sizeof text);
+    os_unlock(&lock);
+    if (fn) fn(ctx, &what);
+    else default_handler(&what);
+}
+
+static void report_ended(const ebb_arena *a, const char *function)
+{
+    const thread *who = (const thread *)a->w.tip;
+    ebb__report(EBB_MISUSE, function, a,
+                "already ended at %p on thread %u (%s); null every copy of the handle, or let one owner "
+                "end it",
+                (void *)a->floor, who ? who->id : 0, who && who->name[0] ? who->name : "?");
+}
+
+/* Whether `a` may be used; if not, it has been reported. */
+bool ebb__check_live(const ebb_arena *a, const char *function)
+{
+    if (likely(a->bits & LIVE)) return true;
+    if (a->bits & ADOPTED) {
+        const ebb_arena *by = a->parent;
+        while (by->bits & ADOPTED) by = by->parent;
+        ebb__report(EBB_MISUSE, function, a, "was adopted by \"%s\"; use that arena instead",
+                    ebb_arena_name(by));
+    } else {
+        report_ended(a, function);
+    }
+    return false;
+}
+
+/* ---- the level --------------------------------------------------------------------------------- */
+
+void ebb_checks_set(ebb_checks to)
+{
+    ebb__thread_get();
+    atomic_store_explicit(&level, (int)to, memory_order_relaxed);
+    if (to >= EBB_CHECKS_STRICT || ebb__tools_active())
+        atomic_fetch_or_explicit(&ebb__begin_flags, BEGIN_STRICT, memory_order_relaxed);
+    else
+        atomic_fetch_and_explicit(&ebb__begin_flags, ~(uint32_t)BEGIN_STRICT, memory_order_relaxed);
+}
+
+ebb_checks ebb_checks_get(void)
+{
+    return (ebb_checks)atomic_load_explicit(&level, memory_order_relaxed);
+}
+
+/* At the first use of the library; ebb_checks_set comes later and wins. */
+void ebb__checks_init(void)
+{
+    const char *value = getenv("EBB_CHECKS");
+    if (ebb__tools_active())
+        atomic_fetch_or_explicit(&ebb__begin_flags, BEGIN_STRICT, memory_order_relaxed);
+    if (!value || !*value) return;
+    if (value[0] < '0' || value[0] > '3' || value[1]) {
+        char line[128];
+        snprintf(line, sizeof line, "ebb: EBB_CHECKS=%.60s is not 0, 1, 2 or 3; ignored\n", value);
+        os_print_line(line);
+        return;
+    }
+    atomic_store_explicit(&level, value[0] - '0', memory_order_relaxed);
+    if (value[0] >= '2')
+        atomic_fetch_or_explicit(&ebb__begin_flags, BEGIN_STRICT, memory_order_relaxed);
+}

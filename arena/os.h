@@ -1,0 +1,52 @@
+/*
+ * arena/os.h: all that Ebb asks of the system, behind one small contract; os_posix.c answers.
+ *
+ * Sizes are multiples of the page size and addresses page-aligned unless said otherwise. NULL or
+ * false is a refusal by the system, nothing else. No function here allocates from Ebb.
+ */
+#ifndef EBB_ARENA_OS_H
+#define EBB_ARENA_OS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Reserve and make usable `size` bytes at a multiple of `align`; zeroed, not yet touched. */
+void *os_reserve(size_t size, size_t align);
+/* Give address space back. */
+void os_release(void *ptr, size_t size);
+/* The contents are no longer needed; the range stays usable. lazily: when the system wants them. */
+void os_discard(void *ptr, size_t size, bool lazily);
+
+/* Milliseconds of a coarse clock that never goes back. */
+uint64_t os_clock_ms(void);
+
+/* Every other thread of the process has passed a full memory barrier when this returns; false if the
+   system can't do that. */
+bool os_barrier_all(void);
+
+/* A lock. Static initialisation with OS_LOCK_INIT. */
+#include <pthread.h>
+typedef pthread_mutex_t os_lock_t;
+#define OS_LOCK_INIT PTHREAD_MUTEX_INITIALIZER
+void os_lock(os_lock_t *l);
+void os_unlock(os_lock_t *l);
+void os_lock_reset(os_lock_t *l); /* in a forked child */
+
+/* Call fn once in the process, before the first return from here. */
+void os_once(void (*fn)(void));
+/* Let fn be called with the value that each thread gives to os_thread_value_set, when it exits. Once in
+   the process. */
+bool os_at_thread_exit(void (*fn)(void *));
+bool os_thread_value_set(void *value);
+/* Call these around fork. */
+void os_at_fork(void (*before)(void), void (*parent)(void), void (*child)(void));
+
+void os_yield(void);
+/* Number and name of this thread as the system's tools show them. */
+uint32_t os_thread_number(void);
+void os_thread_name(char *ret_name, size_t size);
+/* Write a line to stderr in one piece. */
+void os_print_line(const char *line);
+
+#endif /* EBB_ARENA_OS_H */

@@ -1,0 +1,145 @@
+/*
+ * arena/os_posix.c: the system contract of os.h on Linux and other POSIX systems.
+ */
+#define _GNU_SOURCE
+#include "os.h"
+
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#if defined(__linux__)
+#include <linux/membarrier.h>
+#include <sys/syscall.h>
+#endif
+
+#ifndef MAP_NORESERVE
+#define MAP_NORESERVE 0
+#endif
+
+void *os_reserve(size_t size, size_t align)
+{
+    size_t more = size + align;
+    if (more < size) return NULL;
+    char *p = mmap(NULL, more, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+                   -1, 0);
+    if (p == MAP_FAILED) return NULL;
+    char *start = (char *)(((uintptr_t)p + align - 1) & -(uintptr_t)align);
+    if (start > p) munmap(p, (size_t)(start - p));
+    if (start + size < p + more) munmap(start + size, (size_t)(p + more - (start + size)));
+    return start;
+}
+
+void os_release(void *ptr, size_t size)
+{
+    munmap(ptr, size);
+}
+
+void os_discard(void *ptr, size_t size, bool lazily)
+{
+#ifdef MADV_FREE
+    if (lazily && madvise(ptr, size, MADV_FREE) == 0) return;
+#endif
+    madvise(ptr, size, MADV_DONTNEED);
+}
+
+uint64_t os_clock_ms(void)
+{
+    struct timespec t;
+#ifdef CLOCK_MONOTONIC_COARSE
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
+#else
+    clock_gettime(CLOCK_MONOTONIC, &t);
+#endif
+    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+bool os_barrier_all(void)
+{
+#if defined(__linux__) && defined(__NR_membarrier)
+    if (syscall(__NR_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) == 0) return true;
+    syscall(__NR_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0);
+    return syscall(__NR_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) == 0;
+#else
+    return false;
+#endif
+}
+
+void os_lock(os_lock_t *l)
+{
+    pthread_mutex_lock(l);
+}
+
+void os_unlock(os_lock_t *l)
+{
+    pthread_mutex_unlock(l);
+}
+
+void os_lock_reset(os_lock_t *l)
+{
+    pthread_mutex_init(l, NULL);
+}
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+void os_once(void (*fn)(void))
+{
+    pthread_once(&once, fn);
+}
+
+static pthread_key_t exit_key;
+
+bool os_at_thread_exit(void (*fn)(void *))
+{
+    return pthread_key_create(&exit_key, fn) == 0;
+}
+
+bool os_thread_value_set(void *value)
+{
+    return pthread_setspecific(exit_key, value) == 0;
+}
+
+void os_at_fork(void (*before)(void), void (*parent)(void), void (*child)(void))
+{
+    pthread_atfork(before, parent, child);
+}
+
+void os_yield(void)
+{
+    sched_yield();
+}
+
+uint32_t os_thread_number(void)
+{
+#if defined(__linux__)
+    return (uint32_t)syscall(SYS_gettid);
+#else
+    return (uint32_t)getpid();
+#endif
+}
+
+void os_thread_name(char *ret_name, size_t size)
+{
+#if defined(__linux__)
+    char name[16] = "";
+    if (pthread_getname_np(pthread_self(), name, sizeof name) == 0) {
+        snprintf(ret_name, size, "%s", name);
+        return;
+    }
+#endif
+    snprintf(ret_name, size, "thread");
+}
+
+void os_print_line(const char *line)
+{
+    size_t left = strlen(line);
+    while (left > 0) {
+        ssize_t n = write(STDERR_FILENO, line, left);
+        if (n <= 0) return;
+        line += n;
+        left -= (size_t)n;
+    }
+}

@@ -1,0 +1,198 @@
+/*
+ * arena/stats.c: what can be seen of one arena: its figures, a description for a person, its soundness.
+ * All of it is derived from the undo log; nothing is counted on the hot path.
+ */
+#include "internal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* One window: what was taken from either end. */
+static size_t window_used(uintptr_t lo, uintptr_t floor, uintptr_t tip, uintptr_t top)
+{
+    return (floor - lo) + (top - tip);
+}
+
+typedef struct totals {
+    size_t held, used, large_used;
+    uint32_t chunks, large, cleanups;
+} totals;
+
+static void add_up(const ebb_arena *a, totals *t)
+{
+    uintptr_t lo = a->lo, floor = a->floor, tip = a->w.tip;
+    if (a->bits & ADOPTED) lo = floor; /* a tombstone's is a link; what grew there is counted below */
+    for (link l = a->undo; l; l = *(link *)record_of(l)) {
+        chunk *c = record_of(l);
+        switch (kind_of(l)) {
+        case CHUNK:
+            t->used += window_used(lo, floor, tip, (uintptr_t)c);
+            t->held += c->size;
+            t->chunks++;
+            lo = c->before_lo;
+            floor = c->u.before.floor;
+            tip = c->u.before.tip;
+            break;
+        case LARGE:
+            t->large_used += c->u.object.len;
+            t->held += c->size;
+            t->large++;
+            break;
+        case DEFER: t->cleanups += ((defer *)record_of(l))->fn != NULL; break;
+        case ADOPT:
+            add_up((ebb_arena *)(void *)((char *)record_of(l) - offsetof(ebb_arena, lo)), t);
+            break;
+        }
+    }
+    t->used += window_used(lo, floor, tip, head_top(a));
+    t->held += head_size(a);
+    t->chunks++;
+}
+
+static totals totals_of(const ebb_arena *a)
+{
+    totals t = {0, 0, 0, 0, 0, 0};
+    add_up(a, &t);
+    return t;
+}
+
+size_t ebb__used(const ebb_arena *a)
+{
+    totals t = totals_of(a);
+    return t.used + t.large_used;
+}
+
+size_t ebb__used_in_chunks(const ebb_arena *a)
+{
+    return totals_of(a).used;
+}
+
+size_t ebb__held(const ebb_arena *a)
+{
+    return totals_of(a).held;
+}
+
+/* Adopted arenas are part of `held`, but their children are not in our list. */
+size_t ebb__held_tree(const ebb_arena *a)
+{
+    size_t held = ebb__held(a);
+    for (link l = a->undo; l; l = *(link *)record_of(l)) {
+        if (kind_of(l) != ADOPT) continue;
+        const ebb_arena *t = (ebb_arena *)(void *)((char *)record_of(l) - offsetof(ebb_arena, lo));
+        held += ebb__held_tree(t) - ebb__held(t);
+    }
+    if (!a->ext) return held;
+    for (ebb_arena *c = a->ext->first_child; c; c = c->ext->next) held += ebb__held_tree(c);
+    return held;
+}
+
+void ebb_arena_get_stats(const ebb_arena *a, ebb_arena_stats *ret_)
+{
+    memset(ret_, 0, sizeof *ret_);
+    if (a != &ebb__dead) {
+        totals t = totals_of(a);
+        const ext *e = a->ext;
+        ret_->held = t.held;
+        ret_->used = t.used + t.large_used;
+        ret_->peak = e && e->peak > t.held ? e->peak : t.held;
+        ret_->charged = e && e->counts ? e->charged : 0;
+        ret_->chunks = t.chunks;
+        ret_->large = t.large;
+        ret_->cleanups = t.cleanups;
+        ret_->children = e ? e->children : 0;
+        ret_->soft_crossed = e ? e->soft_crossed : 0;
+    }
+    ret_->failed = ebb_failed(a);
+}
+
+/* ---- names ------------------------------------------------------------------------------------- */
+
+bool ebb_arena_set_label(ebb_arena *a, const char *label)
+{
+    if (a == &ebb__dead || !ebb__check_live(a, "ebb_arena_set_label")) return false;
+    ext *e = ebb__ext_get(a);
+    if (!e) return false;
+    snprintf(e->label, sizeof e->label, "%s", label);
+    return true;
+}
+
+const char *ebb_arena_name(const ebb_arena *a)
+{
+    if (a->bits & (LIVE | ADOPTED)) {
+        if (a->ext && a->ext->label[0]) return a->ext->label;
+        if (a->ext && a->ext->name) return a->ext->name;
+        const ebb_profile *p = ebb__profile_by_id(profile_of(a));
+        if (p && p->name) return p->name;
+    }
+    return "?";
+}
+
+char *ebb_arena_describe(const ebb_arena *of, ebb_arena *in)
+{
+    ebb_arena_stats s;
+    ebb_arena_get_stats(of, &s);
+    const char *kind = of->bits & SCOPE ? "scope" : "arena";
+    return ebb_printf(in,
+                      "%s \"%s\" at %p: %zu bytes used of %zu held (peak %zu)\n"
+                      "  chunks %u, large blocks %u, cleanups %u, open children %u\n"
+                      "  %s%s, window %s%s%s\n",
+                      kind, ebb_arena_name(of), (const void *)of, s.used, s.held, s.peak, s.chunks,
+                      s.large, s.cleanups, s.children, of->parent ? "child of " : "a root",
+                      of->parent ? ebb_arena_name(of->parent) : "",
+                      EBB__LOAD_RELAXED(&of->w.limit) >= EBB__CLOSED_MIN ? "closed" : "open",
+                      s.failed ? ", failed: " : "", s.failed ? ebb_status_text(s.failed) : "");
+}
+
+/* ---- soundness --------------------------------------------------------------------------------- */
+
+static const char *window_check(const ebb_arena *a, uintptr_t lo, uintptr_t floor, uintptr_t tip,
+                                uintptr_t top)
+{
+    if (lo > floor || floor > tip || tip > top) return "a window's ends are out of order";
+    return a->bits & STRICT ? ebb__strict_check(a, tip, top) : NULL;
+}
+
+static const char *log_check(const ebb_arena *a)
+{
+    uintptr_t lo = a->lo, floor = a->floor, tip = a->w.tip;
+    for (link l = a->undo; l; l = *(link *)record_of(l)) {
+        const chunk *c = record_of(l);
+        if (kind_of(l) < CHUNK || kind_of(l) > ADOPT) return "a record of the undo log is overwritten";
+        if (kind_of(l) != CHUNK && kind_of(l) != LARGE) continue;
+        if (c->owner != a) return "a chunk belongs to another arena";
+        if (c->kind != kind_of(l)) return "a chunk's header is overwritten";
+        if (kind_of(l) == LARGE) continue;
+        const char *broken = window_check(a, lo, floor, tip, (uintptr_t)c);
+        if (broken) return broken;
+        lo = c->before_lo;
+        floor = c->u.before.floor;
+        tip = c->u.before.tip;
+    }
+    return window_check(a, lo, floor, tip, head_top(a));
+}
+
+static const char *children_check(const ebb_arena *a)
+{
+    uint32_t n = 0;
+    const ebb_arena *newer = NULL;
+    for (const ebb_arena *c = a->ext->first_child; c; c = c->ext->next, n++) {
+        if (!(c->bits & LIVE)) return "an open child has ended";
+        if (c->parent != a) return "a child has another parent";
+        if (c->ext->previous != newer) return "the list of children is overwritten";
+        if (newer && newer->ext->born <= c->ext->born) return "children are out of order";
+        newer = c;
+    }
+    return n == a->ext->children ? NULL : "the count of children is wrong";
+}
+
+const char *ebb_arena_validate(const ebb_arena *a)
+{
+    if (a == &ebb__dead) return NULL;
+    if (!(a->bits & LIVE)) return "the arena has ended";
+    uintptr_t limit = EBB__LOAD_RELAXED(&a->w.limit);
+    if (limit != a->floor - 1 && limit < EBB__CLOSED_MIN) return "the window's limit is not its floor";
+    if (a->open_len > a->floor - a->lo) return "the open object is longer than what lies below it";
+    const char *broken = log_check(a);
+    if (!broken && a->ext) broken = children_check(a);
+    return broken;
+}

@@ -1,0 +1,150 @@
+/*
+ * ebb/base.h: the words every other header uses: statuses, strings, misuse, checks.
+ *
+ * Rules that hold for every function of Ebb unless its comment says otherwise:
+ *   - A pointer argument is not NULL. `end`, `destroy`, `adopt` and `detach` take the address of a
+ *     handle, null it first, and do nothing when it is NULL already.
+ *   - One cause of failure returns NULL or false; two or more return a negative ebb_status. An
+ *     out-parameter (`ret_...`) is untouched on failure.
+ *   - Ownership words: "borrows" (until return), "keeps" (until X dies), "copies", "takes", "in
+ *     scope" (until that scope ends, is reset, or rewinds past it), "static" (the whole process).
+ *   - Thread words, one per type: "Handoff" (one thread at a time may touch it), "Confined" (only
+ *     the thread that made it), "Frozen" (immutable, any), "Synchronized" (any, at once).
+ *
+ * Compiles as C11 and as C++11. Feature macros are always 0 or 1 and never change a public layout.
+ */
+#ifndef EBB_BASE_H
+#define EBB_BASE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define EBB_VERSION_MAJOR 0
+#define EBB_VERSION_MINOR 1
+#define EBB_VERSION_PATCH 0
+
+/* ---- compiler seams -------------------------------------------------------------------------- */
+
+#if defined(__GNUC__)
+#define EBB_GNUC 1
+#else
+#define EBB_GNUC 0
+#endif
+
+/* 1 where declarations that clean up after themselves exist: EBB_SCOPE, EBB_ENTER, EBB_TEMP. */
+#define EBB_HAS_SCOPE EBB_GNUC
+
+#if EBB_GNUC
+#define EBB_API __attribute__((visibility("default")))
+#define EBB_NORETURN __attribute__((noreturn))
+#define EBB_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
+#define EBB_LIKELY(x) __builtin_expect(!!(x), 1)
+#define EBB_MUST_USE __attribute__((warn_unused_result))
+#define EBB_COLD __attribute__((cold, noinline))
+#define EBB_ALLOCATES(...) __attribute__((malloc, alloc_size(__VA_ARGS__)))
+#else
+#define EBB_API
+#define EBB_NORETURN
+#define EBB_PRINTF(fmt, args)
+#define EBB_LIKELY(x) (x)
+#define EBB_MUST_USE
+#define EBB_COLD
+#define EBB_ALLOCATES(...)
+#endif
+
+#ifdef __cplusplus
+#define EBB_ALIGNOF(T) alignof(T)
+extern "C" {
+#else
+#define EBB_ALIGNOF(T) _Alignof(T)
+#endif
+
+/* ---- status ---------------------------------------------------------------------------------- */
+
+/* X(name, code, text). The codes are frozen; new ones are added at the end. */
+#define EBB_STATUSES(X)                                                                            \
+    X(EBB_OK, 0, "ok")                                                                             \
+    X(EBB_E_MEMORY, -1, "out of memory")                                                           \
+    X(EBB_E_LIMIT, -2, "memory limit or budget reached")                                           \
+    X(EBB_E_EXHAUSTED, -3, "nothing left to hand out")                                             \
+    X(EBB_E_TIMEOUT, -4, "deadline passed")                                                        \
+    X(EBB_E_DUPLICATE, -5, "already there")                                                        \
+    X(EBB_E_SYNTAX, -6, "malformed input")                                                         \
+    X(EBB_E_RANGE, -7, "value out of range")                                                       \
+    X(EBB_E_CYCLE, -8, "would form a cycle")                                                       \
+    X(EBB_E_INVALID, -9, "invalid argument")                                                       \
+    X(EBB_E_IO, -10, "input or output failed")                                                     \
+    X(EBB_E_UNSUPPORTED, -11, "not supported here")
+
+/** What a call came to. Negative codes are failures; positive codes belong to the user. */
+typedef enum ebb_status {
+#define EBB__STATUS_ENUM(name, code, text) name = (code),
+    EBB_STATUSES(EBB__STATUS_ENUM)
+#undef EBB__STATUS_ENUM
+} ebb_status;
+
+/** Return the English text of @status, static; "unknown status" for a code that is not ours. */
+EBB_API const char *ebb_status_text(int status);
+
+/** Return the constant's name, such as "EBB_E_LIMIT", static; "?" for a code that is not ours. */
+EBB_API const char *ebb_status_name(int status);
+
+/* ---- strings --------------------------------------------------------------------------------- */
+
+/** A view of bytes: not owned, not necessarily NUL-terminated. Passed and returned by value. */
+typedef struct ebb_str {
+    const char *ptr;
+    size_t len;
+} ebb_str;
+
+/* ---- misuse ---------------------------------------------------------------------------------- */
+
+/** How bad a report is. */
+typedef enum ebb_severity {
+    EBB_MENDED, /**< wrong, but put right: a child ended with its parent. Default: print, go on. */
+    EBB_MISUSE  /**< a bug that can't be put right: a double end. Default: print, abort. */
+} ebb_severity;
+
+/** One report. All strings are borrowed by the handler until it returns. */
+typedef struct ebb_misuse {
+    ebb_severity severity;
+    const char *function; /**< the call that noticed, such as "ebb_scope_end" */
+    const char *object;   /**< name of the arena, profile or pool; "?" when it has none */
+    const char *text;     /**< the whole line: function("object"): what, who before, what to do */
+} ebb_misuse;
+
+typedef void ebb_misuse_fn(void *ctx, const ebb_misuse *what);
+
+/**
+ * Send misuse reports to @fn with @ctx; NULL restores the default, which writes the line to stderr
+ * and, for EBB_MISUSE, aborts. If @fn returns, the call that noticed does nothing further.
+ * Lifetime: keeps @ctx until the next call of this function.
+ * Threads: any; reports may come from any thread, so @fn must be ready for that. The last report's
+ * text also stays in the variable `ebb__last_misuse`, where a core dump shows it.
+ */
+EBB_API void ebb_on_misuse(ebb_misuse_fn *fn, void *ctx);
+
+/** How much is checked at run time, in the same binary. Each level includes those before it. */
+typedef enum ebb_checks {
+    EBB_CHECKS_OFF = 0,    /**< no misuse reports at all, but for those that prevent corruption */
+    EBB_CHECKS_CHEAP = 1,  /**< default: whatever begin, end, enter and leave can see for free */
+    EBB_CHECKS_STRICT = 2, /**< owner thread on every call, red zones, freed bytes filled and held
+                                back for a while; about 10x slower, layout differs */
+    EBB_CHECKS_VALIDATE = 3 /**< also ebb_arena_validate at every end, reset, mark and rewind */
+} ebb_checks;
+
+/**
+ * Set the level for arenas that begin from now on (arenas already open keep theirs).
+ * The environment variable EBB_CHECKS=0..3 sets the level a process starts with; a wrong value is
+ * named on stderr once and ignored. Threads: any.
+ */
+EBB_API void ebb_checks_set(ebb_checks level);
+
+/** Return the level in force. Threads: any. */
+EBB_API ebb_checks ebb_checks_get(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif /* EBB_BASE_H */

@@ -1,0 +1,14 @@
+/*
+ * ebb/ebb.h: all of Ebb's core at once. compat/ and mimalloc.h are included by those who use them.
+ */
+#ifndef EBB_EBB_H
+#define EBB_EBB_H
+
+#include "arena.h"
+#include "base.h"
+#include "profile.h"
+#include "scope.h"
+#include "source.h"
+#include "track.h"
+
+#endif /* EBB_EBB_H */

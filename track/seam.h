@@ -1,0 +1,40 @@
+/*
+ * track/seam.h: how a watcher hears of allocations. Includes nothing of ours, so that it may stand
+ * below the arenas it watches.
+ *
+ * A watcher is asked on the slow path of arenas whose window is closed (arena/window.c). Its callback
+ * must not allocate from an arena, nor begin or end one, nor add or remove a watcher; it may be called
+ * from many threads at once.
+ */
+#ifndef EBB_TRACK_SEAM_H
+#define EBB_TRACK_SEAM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { EBB__WATCHERS_MAX = 16 };
+
+/* What a watcher hears of. */
+enum {
+    EBB__EVENT_ALLOC, /* an allocation of `size` bytes, or a growth to that size */
+    EBB__EVENT_BEGIN  /* an arena is about to get its first block */
+};
+
+typedef struct ebb__watcher ebb__watcher;
+struct ebb__watcher {
+    /* Return true to make the allocation fail as if there were no memory. */
+    bool (*on_event)(ebb__watcher *w, int event, const void *arena, size_t size, void *site);
+    void *arena;         /* NULL: any */
+    void *profile;       /* NULL: any */
+    bool this_thread;    /* the thread that adds it */
+    void *thread;        /* the two below are filled in when it is added */
+    unsigned profile_id;
+};
+
+/* False: EBB__WATCHERS_MAX are active, or there is no memory. The watcher is kept until removed. */
+bool ebb__watcher_add(ebb__watcher *w);
+/* When this returns, no thread is inside the callback, and none will be. */
+void ebb__watcher_remove(ebb__watcher *w);
+
+#endif /* EBB_TRACK_SEAM_H */
