@@ -190,7 +190,7 @@ static void drop_if_empty(ebb_arena *a, chunk *newest)
     newest->before_lo = c->before_lo;
     newest->before_open = c->before_open;
     newest->before_marked = c->before_marked;
-    if (a->ext && a->ext->peak < ebb__held(a) + c->size) a->ext->peak = ebb__held(a) + c->size;
+    ebb__ext_get(a);
     ebb__block_give(a, c);
 }
 

@@ -80,14 +80,6 @@ bool ebb__push_chunk(ebb_arena *a, size_t need, ebb_status *ret_why)
 
 /* ---- popping ----------------------------------------------------------------------------------- */
 
-/* Chunks are the only records whose going can lower what is held: note the peak before. */
-static void note_peak(ebb_arena *a)
-{
-    if (!a->ext) return;
-    size_t held = ebb__held(a);
-    if (held > a->ext->peak) a->ext->peak = held;
-}
-
 static void pop_chunk(ebb_arena *a, chunk *c)
 {
     window_clear(a, (uintptr_t)c);
@@ -112,7 +104,11 @@ static void pop_defer(ebb_arena *a, defer *d)
     void (*fn)(void *) = d->fn;
     void *arg = d->arg;
     a->undo = d->next;
-    if (fn) fn(arg);
+    if (!fn) return;
+    thread *t = ebb__thread_get();
+    if (t) t->cleanups++;
+    fn(arg);
+    if (t) t->cleanups--;
 }
 
 static void pop_adopted(ebb_arena *a, ebb_arena *child)
@@ -142,10 +138,17 @@ static void pop(ebb_arena *a)
     a->bits |= MARKED; /* for all we know a mark refers to what is newest now */
 }
 
+/* An arena that lives on without a block it had remembers its peak, in its ext. */
+static void pop_and_remember(ebb_arena *a)
+{
+    enum kind kind = kind_of(a->undo);
+    if (kind == CHUNK || kind == LARGE) ebb__ext_get(a);
+    pop(a);
+}
+
 void ebb__pop_to(ebb_arena *a, link stop)
 {
-    if (a->undo != stop) note_peak(a);
-    while (a->undo != stop) pop(a);
+    while (a->undo != stop) pop_and_remember(a);
 }
 
 /* ---- start and finish -------------------------------------------------------------------------- */
@@ -197,6 +200,7 @@ static ebb_arena *create_in_buffer(const ebb_arena_params *p)
     e->embedded = true;
     e->buffer_only = p->buffer_only;
     e->buffer = (uintptr_t)p->buffer;
+    e->held = e->peak = top - e->buffer;
     a->ext = e;
     a->bits = LIVE | TOUCHED;
     a->lo = a->floor = e->buffer;
@@ -274,6 +278,7 @@ ebb_arena *ebb_arena_create(const ebb_arena_params *params)
     }
     a->bits |= STICKY;
     ebb__set_failed(a, why);
+    if (!sound && a->ext) a->ext->hopeless = true;
     return a;
 }
 
@@ -302,12 +307,11 @@ static void reset_log(ebb_arena *a)
 {
     unsigned chunks = 0;
     size_t used = ebb__used(a);
-    note_peak(a);
     while (a->undo) {
         chunk *c = record_of(a->undo);
         if (keeps(a, c) && chunks == 0) return;
         chunks += kind_of(a->undo) == CHUNK;
-        pop(a);
+        pop_and_remember(a);
     }
     unsigned step = step_for(used + used / 8);
     if (chunks > 1) a->bits = (a->bits & ~(uint32_t)BODY_MASK) | step;
@@ -337,7 +341,7 @@ void ebb_arena_reset(ebb_arena *a)
     if (a->undo) reset_log(a);
     window_restart(a);
     a->bits &= ~(uint32_t)MARKED;
-    if (unlikely(a->bits & FAILED_MASK)) {
+    if (unlikely(a->bits & FAILED_MASK) && !(a->ext && a->ext->hopeless)) {
         a->bits &= ~(uint32_t)FAILED_MASK;
         ebb__reopen(a);
     }
@@ -350,7 +354,7 @@ void ebb_arena_trim(ebb_arena *a)
            a->w.tip == (uintptr_t)record_of(a->undo)) {
         chunk *c = record_of(a->undo);
         bool marked = c->before_marked;
-        note_peak(a);
+        ebb__ext_get(a);
         pop_chunk(a, c);
         if (marked) a->bits |= MARKED;
     }
@@ -427,10 +431,10 @@ void ebb__end_children(ebb_arena *a, uint32_t after, const char *function)
 {
     ebb_arena *child;
     while ((child = a->ext->first_child) && child->ext->born > after) {
-        if (!child->ext->leave_open)
+        if (!child->ext->keep_open)
             ebb__report(EBB_MENDED, function, a,
                         "child scope \"%s\" was still open and has been ended; end it first, or say "
-                        "ebb_scope_leave_open",
+                        "ebb_scope_keep_open",
                         ebb_arena_name(child));
         ebb__arena_finish(child, CALLER);
     }

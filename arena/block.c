@@ -96,12 +96,23 @@ chunk *ebb__block_take(ebb_arena *a, size_t total, bool body, ebb_status *ret_wh
         ebb__uncharge(a, size_to_charge(klass, total)); /* a recycled span may be larger */
         ebb__charge_anyway(a, c->size);
     }
-    __atomic_store_n(&c->owner, a, __ATOMIC_RELAXED);
+    ebb__count_block(a, c);
     return c;
+}
+
+/* A block is `a`'s from now on. */
+void ebb__count_block(ebb_arena *a, chunk *c)
+{
+    __atomic_store_n(&c->owner, a, __ATOMIC_RELAXED);
+    ext *e = a->ext;
+    if (!e) return;
+    e->held += c->size;
+    if (e->held > e->peak) e->peak = e->held;
 }
 
 void ebb__block_give(ebb_arena *a, chunk *c)
 {
+    if (a->ext) a->ext->held -= c->size;
     if (unlikely(a->bits & LIMITED)) ebb__uncharge(a, c->size);
     __atomic_store_n(&c->owner, NULL, __ATOMIC_RELAXED);
     if (likely(c->origin == FROM_CACHE)) {
@@ -127,6 +138,10 @@ ext *ebb__ext_get(ebb_arena *a)
     ext *e = ebb__cache_pop(EXT_CLASS);
     if (!e) return NULL;
     memset(e, 0, sizeof *e);
+    e->held = head_size(a);
+    for (link l = a->undo; l; l = *(link *)record_of(l))
+        if (kind_of(l) == CHUNK || kind_of(l) == LARGE) e->held += ((chunk *)record_of(l))->size;
+    e->peak = e->held;
     a->ext = e;
     a->bits |= TOUCHED;
     return e;

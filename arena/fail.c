@@ -16,6 +16,7 @@ struct try_frame {
     try_frame *outer;
     ebb__lexical *lexical; /* what was innermost, and current, when it began */
     ebb_arena *current;
+    uint32_t cleanups;     /* how many were running: a cleanup does not jump out of itself */
     uint64_t id;           /* thread number and a count: later tries of a thread have larger ones */
     int code;
     bool outermost;        /* of the tries on this arena: its IN_TRY bit goes with it */
@@ -68,7 +69,7 @@ bool ebb__open_stock(ebb_arena *a)
     c->lo = (uintptr_t)c + CONTROL_SIZE - BLOCK_MIN;
     c->klass = BLOCK_CLASS;
     c->origin = FROM_STOCK;
-    __atomic_store_n(&c->owner, a, __ATOMIC_RELAXED);
+    ebb__count_block(a, c);
     if (a->bits & LIMITED) ebb__charge_anyway(a, c->size);
     ebb__adopt_chunk(a, c);
     return true;
@@ -77,6 +78,7 @@ bool ebb__open_stock(ebb_arena *a)
 void ebb_recover(ebb_arena *a)
 {
     if (a == &ebb__dead || !ebb__check_live(a, "ebb_recover") || !(a->bits & FAILED_MASK)) return;
+    if (a->ext && a->ext->hopeless) return;
     size_t reserve = reserve_of(a);
     if (a->w.tip - a->floor < reserve) {
         ebb_status why = EBB_E_MEMORY;
@@ -137,13 +139,13 @@ static void leave(thread *t, try_frame *f)
 
 static EBB_NORETURN void unwind(thread *t, try_frame *f, int code)
 {
-    t->unwinding = true;
+    t->cleanups++;
     while (t->try_top != f) leave(t, t->try_top);
     leave(t, f);
     while (t->lexical != f->lexical) ebb__lexical_end(t->lexical);
     end_begun_inside(f, f->arena);
     t->current = f->current;
-    t->unwinding = false;
+    t->cleanups = f->cleanups;
     f->code = code;
     longjmp(f->env, 1);
 }
@@ -154,9 +156,9 @@ void *ebb__fail(ebb_arena *a, ebb_status why, enum mode mode)
     if (mode == MODE_OPTIONAL) return NULL;
     ebb__set_failed(a, why);
     thread *t = ebb__self;
-    if (mode == MODE_STICK || t->unwinding) return NULL;
+    if (mode == MODE_STICK) return NULL;
     try_frame *f = t->try_top ? frame_for(t, a) : NULL;
-    if (f) unwind(t, f, why);
+    if (f && f->cleanups == t->cleanups) unwind(t, f, why);
     return NULL;
 }
 
@@ -174,7 +176,8 @@ int ebb_try(ebb_arena *a, ebb_task *task, void *arg)
     if (a != &ebb__dead && !ebb__check_live(a, "ebb_try")) return EBB_E_INVALID;
     ebb_status failed = t ? ebb_failed(a) : EBB_E_MEMORY;
     if (failed != EBB_OK) return failed;
-    try_frame f = {.arena = a, .outer = t->try_top, .lexical = t->lexical, .current = t->current};
+    try_frame f = {.arena = a, .outer = t->try_top, .lexical = t->lexical, .current = t->current,
+                   .cleanups = t->cleanups};
     f.id = (uint64_t)t->id << 32 | ++t->try_count;
     f.outermost = !(a->bits & IN_TRY);
     a->bits |= IN_TRY;
@@ -186,10 +189,10 @@ void ebb_raise(ebb_arena *a, int code)
 {
     thread *t = ebb__self;
     try_frame *f = frame_for(t, a);
-    if (f && code != 0 && !t->unwinding) unwind(t, f, code);
-    const char *why = code == 0      ? "code 0 would look like success; raise another"
-                      : t->unwinding ? "raised by a cleanup while a raise is unwinding; return instead"
-                                     : "no ebb_try on this thread for this arena or one above it";
+    if (f && code != 0 && f->cleanups == t->cleanups) unwind(t, f, code);
+    const char *why = code == 0 ? "code 0 would look like success; raise another"
+                      : f       ? "a cleanup may not leave by a raise; return instead"
+                                : "no ebb_try on this thread for this arena or one above it";
     ebb__report(EBB_MISUSE, "ebb_raise", a, "%s", why);
     abort(); /* documented: there is nowhere to go */
 }

@@ -171,14 +171,15 @@ struct ext {
     void *data;
     const char *name;
     void *owner;             /* the thread that holds it, when STRICT */
-    size_t peak;             /* the most held, noted when chunks are let go */
+    size_t held, peak;       /* own blocks, since there is an ext */
     uintptr_t buffer;        /* base of the caller's buffer */
     uint64_t try_id;         /* innermost ebb_try at its beginning; 0: none */
     uint32_t serial, born;   /* children begun so far; the parent's serial at its own beginning */
     uint32_t children, soft_crossed;
     int8_t failed;           /* status, when the two bits can't say it */
     bool counts;             /* charged is kept: it has a limit or a budget */
-    bool leave_open, buffer_only, embedded;
+    bool keep_open, buffer_only, embedded;
+    bool hopeless;           /* made of parameters that make no sense: never recovers */
     char label[48];
 };
 _Static_assert(sizeof(ext) <= 256, "an ext fits EXT_CLASS");
@@ -270,7 +271,7 @@ typedef struct thread {
     uint32_t id;
     uint32_t try_count;
     uint32_t sample_count;
-    bool unwinding;
+    uint32_t cleanups;        /* running one inside another; unwinding counts as one */
     struct { uint16_t profile; size_t used; } sample[SAMPLES];
     credit credit[CREDITS];
     struct thread *next;      /* all threads */
@@ -331,6 +332,7 @@ void ebb__slab_unlock(void);
 chunk *ebb__block_take(ebb_arena *a, size_t total, bool body, ebb_status *ret_why);
 void ebb__block_give(ebb_arena *a, chunk *c);
 unsigned ebb__class_fit(size_t total);
+void ebb__count_block(ebb_arena *a, chunk *c);
 ext *ebb__ext_get(ebb_arena *a);
 void ebb__ext_free(ebb_arena *a);
 

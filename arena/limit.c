@@ -6,8 +6,8 @@
  * block.c here; arenas without it pay nothing.
  *
  * A budget's `used` includes the credit that threads have drawn in quanta but not used, so most charges
- * touch no shared line. The limit is never passed; what other threads hold as credit is out of reach
- * until they draw it down, return it (above two quanta) or exit.
+ * touch no shared line. What other threads hold as credit, a quantum at most, is out of reach until they
+ * draw it down, return it or exit.
  */
 #include "internal.h"
 
@@ -136,9 +136,9 @@ void ebb__budget_uncharge(ebb_budget *b, size_t bytes)
     }
     credit *c = credit_of(t, b);
     c->bytes += bytes;
-    if (c->bytes <= 2 * b->quantum) return;
-    give_until(b, NULL, c->bytes - b->quantum);
-    c->bytes = b->quantum;
+    if (c->bytes <= b->quantum) return;
+    give_until(b, NULL, c->bytes - b->quantum / 2);
+    c->bytes = b->quantum / 2;
 }
 
 void ebb__credit_flush(thread *t)
@@ -299,11 +299,14 @@ bool ebb__limits_set(ebb_arena *a, const ebb_profile *p)
     return true;
 }
 
-/* An arena has just begun: its head is the first thing it holds. */
+/* An arena has just begun: its head is the first thing it holds. If there is no room even for that, it
+   begins as one that has failed, so that a budget also stops those who only park. */
 void ebb__limits_begin(ebb_arena *a)
 {
     ebb__mark_subtree(a);
-    if (a->bits & LIMITED) ebb__charge_anyway(a, head_size(a));
+    if (!(a->bits & LIMITED) || ebb__charge(a, head_size(a)) == EBB_OK) return;
+    ebb__charge_anyway(a, head_size(a));
+    ebb__set_failed(a, EBB_E_LIMIT);
 }
 
 /* What it counted so far is nothing, if it did not count. */

@@ -6,6 +6,8 @@
  */
 #include "internal.h"
 
+#include "../track/seam.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,12 +16,21 @@
 enum { LINE_MAX_LENGTH = 512 };
 
 /* Kept so that a core dump shows why. */
-char ebb__last_misuse[LINE_MAX_LENGTH];
+EBB_API char ebb__last_misuse[LINE_MAX_LENGTH];
 
 static os_lock_t lock = OS_LOCK_INIT; /* the handler and its context, and the text above */
 static ebb_misuse_fn *handler;
 static void *handler_ctx;
 static _Atomic int level = EBB_CHECKS_CHEAP;
+
+const char *ebb_version(void)
+{
+#define TEXT(x) #x
+#define VERSION(a, b, c) TEXT(a) "." TEXT(b) "." TEXT(c)
+    return VERSION(EBB_VERSION_MAJOR, EBB_VERSION_MINOR, EBB_VERSION_PATCH);
+#undef VERSION
+#undef TEXT
+}
 
 /* ---- statuses ---------------------------------------------------------------------------------- */
 
@@ -84,6 +95,11 @@ void ebb__report(ebb_severity severity, const char *function, const ebb_arena *a
     os_unlock(&lock);
     if (fn) fn(ctx, &what);
     else default_handler(&what);
+}
+
+void ebb__watcher_misuse(const char *function, const char *text)
+{
+    ebb__report(EBB_MISUSE, function, NULL, "%s", text);
 }
 
 static void report_ended(const ebb_arena *a, const char *function)

@@ -177,9 +177,9 @@ void ebb_scope_end(ebb_arena **handle)
     s->count = n + 1;
 }
 
-void ebb_scope_leave_open(ebb_arena *a)
+void ebb_scope_keep_open(ebb_arena *a)
 {
-    if (a->ext) a->ext->leave_open = true; /* every child has one */
+    if (a->ext) a->ext->keep_open = true; /* every child has one */
 }
 
 bool ebb_scope_set_data(ebb_arena *a, void *data)
@@ -210,7 +210,10 @@ ebb_arena *ebb_scope_enter(ebb_arena *a)
 void ebb_scope_leave(ebb_arena *previous)
 {
     thread *t = ebb__thread_get();
-    if (t) t->current = previous;
+    if (!t) return;
+    t->current = NULL;
+    if (!previous || previous == &ebb__dead || ebb__check_live(previous, "ebb_scope_leave"))
+        t->current = previous;
 }
 
 ebb_arena *ebb_scope_current(void)

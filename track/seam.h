@@ -37,4 +37,7 @@ bool ebb__watcher_add(ebb__watcher *w);
 /* When this returns, no thread is inside the callback, and none will be. */
 void ebb__watcher_remove(ebb__watcher *w);
 
+/* Report a misuse of a watcher as any other (ebb_on_misuse). */
+void ebb__watcher_misuse(const char *function, const char *text);
+
 #endif /* EBB_TRACK_SEAM_H */

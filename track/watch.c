@@ -110,6 +110,8 @@ bool ebb__fault_next(ebb_fault **f, ebb_watch whom)
         if (!hit) return false;
     }
     *f = ebb_fault_begin(whom, &params, NULL);
+    if (!*f) ebb__watcher_misuse("EBB_EACH_FAILURE", "no watcher can be added (sixteen are active, or there "
+                                                     "is no memory); end others first");
     return *f != NULL;
 }
 

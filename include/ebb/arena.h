@@ -42,13 +42,13 @@ typedef struct ebb_budget ebb_budget;
 typedef struct ebb_arena_params {
     const char *name;      /**< shown by reports and gdb; kept, so usually a literal */
     size_t size;           /**< bytes expected; the first chunk is chosen to fit. A hint */
-    void *buffer;          /**< the first memory used, kept until destroy; then see buffer_only */
-    size_t buffer_size;    /**< at least 512 bytes when there is a buffer */
+    void *buffer;          /**< used before any other memory, at any alignment; must outlive the arena */
+    size_t buffer_size;    /**< at least 512; about 320 of it go to the control block */
     size_t soft, hard;     /**< limits in held bytes, see ebb_arena_set_limit */
     size_t reserve;        /**< bytes that ebb_recover opens after a failure; 0: 1 KiB */
     ebb_budget *budget;    /**< charged for what is held; kept */
-    const ebb_source *source; /**< all bytes of this arena come from there; kept until destroy */
-    bool buffer_only;      /**< never take memory beyond the buffer */
+    const ebb_source *source; /**< all objects of this arena lie there; kept until destroy */
+    bool buffer_only;      /**< when the buffer is full fail (EBB_E_MEMORY), else take chunks as usual */
     bool wipe;             /**< zero what was used, on destroy, reset, rewind and shrink */
     bool sticky;           /**< after a failure fail until ebb_recover, as scopes do */
 } ebb_arena_params;
@@ -62,11 +62,13 @@ typedef struct ebb_arena_params {
 /**
  * Make an arena; NULL @params: all defaults. Destroy it with ebb_arena_destroy.
  * Fails: never returns NULL. If there is no memory, or @params make no sense, the arena has failed
- * already: every allocation returns NULL and ebb_failed tells why.
- * With a buffer the control block lies in the buffer too, so nothing else is taken until it is full.
+ * already: every allocation returns NULL and ebb_failed tells why. Such an arena can't be recovered.
+ * With a buffer the control block lies in it too, so nothing else is taken until it is full. What such
+ * arenas, and those with a source of their own, can't: be found by ebb_arena_of, serve the hooks of
+ * compat/malloc.h, open a reserve; and one with a buffer can't be adopted.
  * Cost: as a scope's beginning, tens of instructions. Threads: any; the caller holds it.
  */
-EBB_API ebb_arena *ebb_arena_create(const ebb_arena_params *params);
+EBB_API EBB_MUST_USE EBB_NONNULL_RESULT ebb_arena *ebb_arena_create(const ebb_arena_params *params);
 
 /**
  * Destroy *@a: run its cleanups newest first, let go of its memory, null the handle.
@@ -78,35 +80,37 @@ EBB_API void ebb_arena_destroy(ebb_arena **a);
 
 /**
  * Empty @a for the next use: run its cleanups newest first, forget all objects, clear a failure.
- * Memory is kept for the next use; ebb_arena_trim gives it up.
+ * Its first chunk is kept if that was all it needed, else the next use begins with one that fits; the
+ * rest goes to the thread's cache.
  * Marks taken before are dead. Children still open are ended first, and reported.
  * Cost: O(undo records). Threads: the holder.
  */
 EBB_API void ebb_arena_reset(ebb_arena *a);
 
-/** Let go of @a's unused chunks. Objects stay. Cost: O(1). Threads: the holder. */
+/** Let go of @a's unused chunks. Objects stay. Cost: O(chunks let go). Threads: the holder. */
 EBB_API void ebb_arena_trim(ebb_arena *a);
 
 /* ---- allocation ------------------------------------------------------------------------------ */
 
 /*
  * Rules of the family: the result is in scope (until the arena ends, is reset, or rewinds past the
- * allocation); a size of 0 gives a pointer that is not NULL; sizes and products are checked for
+ * allocation); a size of 0 gives a pointer that is not NULL, nor unique, nor to be read; sizes and products are checked for
  * overflow; failure is NULL and remembered (see ebb_failed), or a jump inside ebb_try.
  * Threads: the holder. Cost: a size known at compile time, 7 instructions and one branch inline.
  */
 
 /** Allocate @size bytes, aligned as malloc does, not zeroed. */
-static inline void *ebb_alloc(ebb_arena *a, size_t size);
+EBB_ALLOC_SIZE(2) static inline void *ebb_alloc(ebb_arena *a, size_t size);
 
-/** Allocate @size bytes aligned to @align, a power of two up to 2 MiB, not zeroed. */
-static inline void *ebb_alloc_aligned(ebb_arena *a, size_t size, size_t align);
+/** Allocate @size bytes aligned to @align, not zeroed. @align is a power of two up to 2 MiB. A larger one
+    may be refused (EBB_E_INVALID); one that is no power of two gives an unspecified alignment. */
+EBB_ALLOC_SIZE(2) static inline void *ebb_alloc_aligned(ebb_arena *a, size_t size, size_t align);
 
 /** Allocate @size zeroed bytes, aligned as malloc does. */
-static inline void *ebb_zalloc(ebb_arena *a, size_t size);
+EBB_ALLOC_SIZE(2) static inline void *ebb_zalloc(ebb_arena *a, size_t size);
 
 /** Try to allocate @size bytes: NULL leaves no trace; it neither sticks nor jumps. */
-static inline void *ebb_alloc_optional(ebb_arena *a, size_t size);
+EBB_ALLOC_SIZE(2) static inline void *ebb_alloc_optional(ebb_arena *a, size_t size);
 
 /** ebb_new(a, T): a zeroed T, as T *. */
 #define ebb_new(a, T) ((T *)ebb__zalloc_aligned((a), sizeof(T), EBB_ALIGNOF(T)))
@@ -118,7 +122,7 @@ static inline void *ebb_alloc_optional(ebb_arena *a, size_t size);
 #define ebb_alloc_array(a, T, n) ((T *)ebb__alloc_array((a), (n), sizeof(T), EBB_ALIGNOF(T)))
 
 /** Copy @size bytes at @data (borrowed) into @a, aligned as malloc does. */
-EBB_API void *ebb_dup(ebb_arena *a, const void *data, size_t size);
+EBB_API EBB_ALLOC_SIZE(3) void *ebb_dup(ebb_arena *a, const void *data, size_t size);
 
 /** Copy the string @text (borrowed) into @a. */
 EBB_API char *ebb_strdup(ebb_arena *a, const char *text);
@@ -138,9 +142,11 @@ EBB_API char *ebb_vprintf(ebb_arena *a, const char *fmt, va_list args) EBB_PRINT
  * large is growing already. Growing any other moves it: the old copy stays readable until the scope
  * ends, but is no longer yours. A move reserves half as much again. Shrinking never moves.
  * After ebb_arena_mark, the growing object moves on its next growth, and that copy dies with the
- * mark. Alignment is as ebb_alloc's. On failure @ptr is untouched. Cost: O(1) in place.
+ * mark. The caller keeps the size. Alignment after a move is as ebb_alloc's, whatever it was before. A
+ * @new_size of 0 gives the bytes back; the result may be passed on to the next call.
+ * On failure @ptr is untouched. Cost: O(1) in place.
  */
-EBB_API void *ebb_resize(ebb_arena *a, void *ptr, size_t old_size, size_t new_size);
+EBB_API EBB_MUST_USE void *ebb_resize(ebb_arena *a, void *ptr, size_t old_size, size_t new_size);
 
 /**
  * Return @ptr itself if it lies in @to or in an ancestor of @to, else a copy of its @size bytes in
@@ -153,7 +159,8 @@ EBB_API void *ebb_promote(ebb_arena *to, const void *ptr, size_t size);
 
 /**
  * Run @fn(@arg) when @a ends, is reset, or rewinds past here; newest first; once. @fn may allocate
- * from @a and defer more; what it defers runs next. @fn must not end @a, nor jump out.
+ * from @a and defer more; what it defers runs next. @fn must not end @a. Inside a cleanup a failed
+ * allocation returns NULL and is remembered; it never jumps, but to an ebb_try begun in the cleanup.
  * Fails: false when the cleanup can't be registered; @fn has then run already, so nothing leaks.
  * After a failure of @a it still registers, from the reserve. Cost: one 32-byte allocation.
  */
@@ -164,13 +171,15 @@ EBB_API bool ebb_defer_cancel(ebb_arena *a, void (*fn)(void *), void *arg);
 
 /* ---- failure --------------------------------------------------------------------------------- */
 
-/** Return the first failure since @a began, was reset or recovered; EBB_OK if there was none. */
+/** Return the first failure since @a began, was reset or recovered; EBB_OK if there was none. In an arena
+    that is not sticky, allocation goes on after it; the failure stays to be asked for. */
 EBB_API ebb_status ebb_failed(const ebb_arena *a);
 
 /**
  * Clear @a's failure and open its reserve, so that the error reply can be built. The reserve comes
- * from a small stock of the process, above the hard limit; when the stock is used up, or the reserve
- * is, the next allocation fails again. Does nothing if @a has not failed.
+ * from a small stock of the process (16 blocks of 4 KiB), above the hard limit; when the stock is used
+ * up, or the reserve is, the next allocation fails again. Does nothing if @a has not failed, or never had
+ * any memory: for that case an error reply must be static, or be made over a buffer on the stack.
  */
 EBB_API void ebb_recover(ebb_arena *a);
 
@@ -183,17 +192,21 @@ typedef int ebb_task(ebb_arena *a, void *arg);
  * Returns the task's result, a negative ebb_status, or the raised code. @a itself is not rewound and
  * its cleanups stay pending: the error text may lie in it. If @a has failed already, that failure is
  * returned and @task does not run.
+ * What is not undone: EBB_TEMP (the memory stays until @a ends), cleanup attributes of your own, locks,
+ * files: give those to ebb_defer. As with longjmp, foreign frames in between never know.
+ * The task's own negative result looks like a failure; ebb_failed tells the one from the other.
  * Tries nest; a failure goes to the innermost whose arena is the failing one or an ancestor of it.
  * Roots begun inside (ebb_scope_begin) are not ended: they have holders of their own. Local variables
  * changed inside the task live in its frame and are gone; those of the caller are safe.
  * Not across a fiber switch. In C++ only if no frame in between has destructors.
  */
-EBB_API int ebb_try(ebb_arena *a, ebb_task *task, void *arg);
+EBB_API EBB_MUST_USE int ebb_try(ebb_arena *a, ebb_task *task, void *arg);
 
 /**
  * Leave, from any depth, for the ebb_try of @a or of the nearest ancestor that has one, which returns
- * @code. Misuse: @code 0, no such ebb_try on this thread, or while a raise is already unwinding; if
- * the misuse handler returns, the process aborts, since there is nowhere to go.
+ * @code, an ebb_status or a number of yours. @a does not become failed.
+ * Misuse: @code 0, no such ebb_try on this thread, or out of a cleanup; if the misuse handler returns,
+ * the process aborts, since there is nowhere to go.
  */
 EBB_API EBB_NORETURN void ebb_raise(ebb_arena *a, int code);
 
@@ -246,10 +259,11 @@ EBB_API ebb_arena *ebb_arena_parent(const ebb_arena *a);
 /* ---- limits ---------------------------------------------------------------------------------- */
 
 /**
- * Limit the bytes @a and its descendants hold, counted in whole chunks. Reaching @soft is counted in
- * the stats; an allocation that would pass @hard fails with EBB_E_LIMIT. 0: no limit. @reserve is what
- * ebb_recover opens, 0: 1 KiB. Near the limit smaller chunks are taken. The least that an arena holds
- * is 320 bytes.
+ * Limit the bytes @a and its descendants hold, counted in whole chunks: ebb_arena_set_limit(a, 0, 1 << 20,
+ * 0) is a hard limit of 1 MiB. Passing @soft is counted in the stats; an allocation that would pass @hard
+ * fails with EBB_E_LIMIT. 0: no limit. @reserve is what ebb_recover opens, 0: 1 KiB. Near the limit
+ * smaller chunks are taken. Above the hard limit can lie only: the reserve, what was adopted, and the
+ * first block (320 to 1024 bytes) of a child, which has then failed already.
  * Fails: false if there is no memory for the bookkeeping.
  */
 EBB_API bool ebb_arena_set_limit(ebb_arena *a, size_t soft, size_t hard, size_t reserve);
@@ -258,7 +272,7 @@ EBB_API bool ebb_arena_set_limit(ebb_arena *a, size_t soft, size_t hard, size_t 
 typedef struct ebb_budget_params {
     const char *name; /**< shown by reports; kept */
     size_t soft;      /**< counted when passed; 0: none */
-    size_t hard;      /**< never passed; 0: none */
+    size_t hard;      /**< 0: none. As for ebb_arena_set_limit, and ebb_scope_charge may pass it */
     size_t quantum;   /**< credit a thread draws at a time; 0: 64 KiB, or hard/64 if that is less */
 } ebb_budget_params;
 
@@ -271,8 +285,8 @@ typedef struct ebb_budget_params {
 /**
  * Make a budget, part of @parent if that is not NULL: what is charged here is charged there too.
  * Threads draw credit in quanta, so up to quantum x threads bytes below the limit may be out of a
- * thread's reach while others hold them as unused credit; the limit itself is never passed.
- * Fails: NULL when there is no memory.
+ * thread's reach while others hold them as unused credit. NULL @params: all defaults, which only count.
+ * A scope that begins when there is nothing left has failed already. Fails: NULL when there is no memory.
  */
 EBB_API ebb_budget *ebb_budget_create(ebb_budget *parent, const ebb_budget_params *params);
 
@@ -358,7 +372,11 @@ EBB_API EBB_COLD void *ebb__alloc_overflow(ebb_arena *a);
 
 #define EBB__JOIN2(a, b) a##b
 #define EBB__JOIN(a, b) EBB__JOIN2(a, b)
+#if EBB_GNUC
+#define EBB__UNIQUE(prefix) EBB__JOIN(prefix, __COUNTER__)
+#else
 #define EBB__UNIQUE(prefix) EBB__JOIN(prefix, __LINE__)
+#endif
 
 /* *ret_to = from - size; true if that wraps, which a small constant can't. */
 #if EBB_GNUC

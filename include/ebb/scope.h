@@ -32,30 +32,32 @@ extern "C" {
  * Fails: never NULL; without memory it has failed already. Cost: under twenty instructions in steady
  * state; no lock, no atomic read-modify-write. Threads: any; the caller holds it.
  */
-EBB_API ebb_arena *ebb_scope_begin(ebb_profile *profile);
+EBB_API EBB_MUST_USE EBB_NONNULL_RESULT ebb_arena *ebb_scope_begin(ebb_profile *profile);
 
 /**
  * Begin a child of @parent: it ends with its parent at the latest, charges its parent's limits, and
  * inherits wipe. Its failure is its own. Threads: the holder of @parent.
  */
-EBB_API ebb_arena *ebb_scope_begin_in(ebb_arena *parent, ebb_profile *profile);
+EBB_API EBB_MUST_USE EBB_NONNULL_RESULT ebb_arena *ebb_scope_begin_in(ebb_arena *parent,
+                                                                      ebb_profile *profile);
 
 /**
  * End *@a: run its cleanups newest first, let go of its memory, null the handle (first: the variable
  * may lie inside the scope).
  * Lifetime: every pointer that came from it is dead when this returns.
  * Fails: never. Children still open are ended first, youngest first, and reported. Misuse: a scope
- * that has ended, is current on this thread, or was made by ebb_arena_create.
+ * that has ended, is current on this thread, is the arena of a running ebb_try, or was made by
+ * ebb_arena_create.
  * Cost: O(undo records); one that never left its first chunk, under twenty instructions.
  * Threads: the holder; a parked or detached root, any one thread.
  */
 EBB_API void ebb_scope_end(ebb_arena **a);
 
-/** Let @a, a child, stay open until its parent ends, without a report. */
-EBB_API void ebb_scope_leave_open(ebb_arena *a);
+/** Let @a stay open until its parent ends, without a report. Nothing to a root. */
+EBB_API void ebb_scope_keep_open(ebb_arena *a);
 
 /**
- * Keep @data with @a for whoever meets the scope later; false if out of memory. Keeps @data.
+ * Keep @data with @a, a scope or any arena, for whoever meets it later; false if out of memory.
  */
 EBB_API bool ebb_scope_set_data(ebb_arena *a, void *data);
 
@@ -64,7 +66,7 @@ EBB_API void *ebb_scope_data(const ebb_arena *a);
 
 /**
  * Charge what @a holds, and what it will hold, to @budget instead of its present one; NULL: to none.
- * For a tenant that is known only once the headers are parsed. If that passes the limit, the next
+ * Any arena, not only a scope. For a tenant that is known only once the headers are parsed. If that passes the limit, the next
  * allocation that needs a chunk fails, not this. Fails: false if out of memory; nothing has changed.
  */
 EBB_API bool ebb_scope_charge(ebb_arena *a, ebb_budget *budget);
@@ -74,7 +76,8 @@ EBB_API bool ebb_scope_charge(ebb_arena *a, ebb_budget *budget);
 /** Make @a (NULL: the heap) current on this thread; return what was, to be given to leave. */
 EBB_API EBB_MUST_USE ebb_arena *ebb_scope_enter(ebb_arena *a);
 
-/** Make @previous current again. */
+/** Make @previous, what enter returned, current again. It must still be open; if it is not, that is
+    reported, and the heap is current. */
 EBB_API void ebb_scope_leave(ebb_arena *previous);
 
 /** Return the scope that hooks on this thread allocate from; NULL: the heap. */
@@ -89,7 +92,8 @@ EBB_API ebb_arena *ebb_scope_current(void);
  */
 EBB_API EBB_MUST_USE ebb_arena *ebb_scope_detach(ebb_arena **a);
 
-/** Take hold of @a on this thread. */
+/** Take hold of @a on this thread: so that the owner checks know (EBB_CHECKS_STRICT); else it costs and
+    changes nothing. A root that comes here only to be ended needs none. */
 EBB_API void ebb_scope_attach(ebb_arena *a);
 
 /* ---- lexical --------------------------------------------------------------------------------- */
@@ -100,7 +104,8 @@ EBB_API void ebb_scope_attach(ebb_arena *a);
  * EBB_SCOPE(name, profile): a declaration. Begins a scope, a child of the innermost EBB_SCOPE or
  * ebb_try arena around it on this thread, else a root; makes it current; declares `ebb_arena *const
  * name`. Leaves and ends it at the closing brace, however that is reached: return, break, goto, or a
- * raise through it. May not cross a fiber switch.
+ * raise through it. May not cross a fiber switch. If the thread exits (pthread_exit) with one open, it is
+ * ended then, and reported.
  */
 #define EBB_SCOPE(name, profile)                                                                   \
     ebb__lexical EBB__JOIN(ebb__lexical_, name)                                                    \

@@ -25,6 +25,14 @@ typedef struct ebb_watch {
     bool this_thread;           /**< allocations made by the thread that calls begin */
 } ebb_watch;
 
+#ifdef __cplusplus
+#define EBB_WATCH_INIT {}
+#define EBB_FAULT_PARAMS_INIT {}
+#else
+#define EBB_WATCH_INIT {0}
+#define EBB_FAULT_PARAMS_INIT {0}
+#endif
+
 /* ---- fault injection ------------------------------------------------------------------------- */
 
 /** A fault injector. Synchronized. */
@@ -59,8 +67,10 @@ EBB_API uint64_t ebb_fault_seen(const ebb_fault *f);
 /**
  * EBB_EACH_FAILURE(f, .arena = a, ...) { block }: run the block again and again, failing allocation 1,
  * then 2, ... of those that match the watch, until a run in which none was hit. Each run must start
- * from the same state. `f` is an ebb_fault *, for use in the block: ebb_fault_hits(f) tells whether
- * this run's failure has happened. `break` is allowed. C only.
+ * from the same state. At least one field is named; `.arena = NULL` is the whole process. `f` is an
+ * ebb_fault *, for use in the block: ebb_fault_hits(f) tells whether this run's failure has happened.
+ * `break` is allowed. If no watcher can be added, that is reported as misuse: a test must not pass by
+ * testing nothing. C only.
  */
 #if EBB_HAS_SCOPE && !defined(__cplusplus)
 #define EBB_EACH_FAILURE(f, ...)                                                                   \
@@ -75,10 +85,11 @@ EBB_API bool ebb__fault_next(ebb_fault **f, ebb_watch whom);
 /** A counter of allocations by size. Synchronized. */
 typedef struct ebb_counter ebb_counter;
 
-/** Classes of sizes: 0, 1, 2, 3..4, 5..8, ... ; the last holds everything above 2^30. */
+/** Classes of sizes: 0, 1, 2, 3..4, 5..8, ... ; the last holds everything above 2^29. */
 #define EBB_COUNTER_CLASSES 32
 
-/** What a counter has seen. Class i > 0 counts sizes above 2^(i-2) up to 2^(i-1); class 0 size 0. */
+/** What a counter has seen. Class 0 counts size 0, class 1 size 1, class i > 1 sizes above 2^(i-2) up to
+    2^(i-1). */
 typedef struct ebb_counter_stats {
     uint64_t count, bytes; /**< allocations, and the bytes they asked for */
     uint64_t by_class[EBB_COUNTER_CLASSES];

@@ -16,6 +16,8 @@
  *
  * Failure: NULL, and the scope remembers it (ebb_failed): a library may report its own error and hide
  * the cause. Hooks never jump to an ebb_try: foreign frames are on the stack.
+ * realloc, free and size are for blocks that these functions returned, not for what ebb_alloc did.
+ * A block of another scope may be passed to free from any thread, and to realloc by that scope's holder.
  * Not for blocks that outlive the request (a library's caches): make those outside EBB_ENTER.
  */
 #ifndef EBB_COMPAT_MALLOC_H
