@@ -1,10 +1,10 @@
 /*
- * arena/alloc.c: behind the inline path. The slow path, large blocks, resize, and the copies made of
- * them: dup, strings, printf, promote.
+ * arena/alloc.c: behind the inline path. The slow path, large blocks, resize, and the copies made
+ * of them: dup, strings, printf, promote.
  *
- * The slow path is reached for two reasons: no room, or a closed window. If it is closed, whoever had it
- * closed is heard first; then the window is reopened if nobody minds, and the allocation is made against
- * the real floor either way.
+ * The slow path is reached for two reasons: no room, or a closed window. If it is closed, whoever
+ * had it closed is heard first; then the window is reopened if nobody minds, and the allocation is
+ * made against the real floor either way.
  */
 #include "internal.h"
 
@@ -23,7 +23,8 @@ static uintptr_t align_up(uintptr_t p, size_t align)
     return (p + align - 1) & -(uintptr_t)align;
 }
 
-/* ---- room -------------------------------------------------------------------------------------- */
+/* ---- room
+   -------------------------------------------------------------------------------------- */
 
 /* The inline path again, but against the real floor. */
 static void *bump(ebb_arena *a, size_t size, size_t align)
@@ -57,11 +58,13 @@ static void *large(ebb_arena *a, size_t size, size_t align, ebb_status *ret_why)
     return (void *)c->u.object.ptr;
 }
 
-/* There is no room in the window: a block of its own for what is large beside a body, else a chunk. */
+/* There is no room in the window: a block of its own for what is large beside a body, else a
+   chunk. */
 static void *enlarge(ebb_arena *a, size_t size, size_t align, ebb_status *ret_why)
 {
     size_t need = need_for(a, size, align);
-    if (need > class_size(body_class(a->bits & BODY_MASK)) / 2) return large(a, size, align, ret_why);
+    if (need > class_size(body_class(a->bits & BODY_MASK)) / 2)
+        return large(a, size, align, ret_why);
     if (!ebb__push_chunk(a, need, ret_why)) return NULL;
     return bump(a, size, align);
 }
@@ -102,8 +105,8 @@ void *ebb__obtain(ebb_arena *a, size_t size, size_t align, enum mode mode, void 
     return obtain_open(a, size, align, mode);
 }
 
-/* For the library's own records: 8-aligned, whoever closed the window, whatever has failed; from the
-   stock if need be. NULL: not even that. */
+/* For the library's own records: 8-aligned, whoever closed the window, whatever has failed; from
+   the stock if need be. NULL: not even that. */
 void *ebb__obtain_record(ebb_arena *a, size_t size)
 {
     ebb_status why;
@@ -129,7 +132,8 @@ void *ebb__alloc_overflow(ebb_arena *a)
     return ebb__obtain(a, SIZE_MAX, 1, MODE_JUMP, CALLER);
 }
 
-/* ---- resize ------------------------------------------------------------------------------------ */
+/* ---- resize
+   ------------------------------------------------------------------------------------ */
 
 /* The large block whose object `ptr` is, if that is `a`'s; only worth asking for large objects. */
 static chunk *large_of(const ebb_arena *a, const void *ptr, size_t old_size)
@@ -195,7 +199,8 @@ static void drop_if_empty(ebb_arena *a, chunk *newest)
 }
 
 /* Move to the floor of a new chunk; `was_open`: the old place at the old floor is given back. */
-static void *open_in_new_chunk(ebb_arena *a, void *ptr, size_t old, size_t size, ebb_status *ret_why)
+static void *open_in_new_chunk(ebb_arena *a, void *ptr, size_t old, size_t size,
+                               ebb_status *ret_why)
 {
     bool was_open = is_open(a, ptr);
     if (with_reserve(size) > UINT32_MAX) return large(a, size, EBB_ALIGN_DEFAULT, ret_why);
@@ -266,7 +271,8 @@ static void *shrink(ebb_arena *a, void *ptr, size_t old, size_t size)
     return ptr;
 }
 
-void *ebb__resize(ebb_arena *a, void *ptr, size_t old_size, size_t new_size, enum mode mode, void *site)
+void *ebb__resize(ebb_arena *a, void *ptr, size_t old_size, size_t new_size, enum mode mode,
+                  void *site)
 {
     ebb_status why = EBB_E_MEMORY;
     bool shrinks = ptr && new_size <= old_size;
@@ -287,7 +293,8 @@ void *ebb_resize(ebb_arena *a, void *ptr, size_t old_size, size_t new_size)
     return ebb__resize(a, ptr, old_size, new_size, MODE_JUMP, CALLER);
 }
 
-/* Take back an object of `size` bytes if it is the newest at either end; else it waits for the end. */
+/* Take back an object of `size` bytes if it is the newest at either end; else it waits for the
+   end. */
 void ebb__give_back(ebb_arena *a, void *ptr, size_t size)
 {
     if (a->bits & STRICT) {
@@ -300,7 +307,8 @@ void ebb__give_back(ebb_arena *a, void *ptr, size_t size)
     }
 }
 
-/* ---- copies ------------------------------------------------------------------------------------ */
+/* ---- copies
+   ------------------------------------------------------------------------------------ */
 
 static void *copy(ebb_arena *a, const void *data, size_t size, size_t align, void *site)
 {
@@ -376,7 +384,8 @@ void *ebb_promote(ebb_arena *to, const void *ptr, size_t size)
     return ebb_dup(to, ptr, size);
 }
 
-/* ---- cleanups ---------------------------------------------------------------------------------- */
+/* ---- cleanups
+   ---------------------------------------------------------------------------------- */
 
 bool ebb_defer(ebb_arena *a, void (*fn)(void *), void *arg)
 {

@@ -1,16 +1,17 @@
 /*
- * arena/arena.c: the life of an arena: start, finish, reset; the undo log; mark and rewind; children;
- * adoption.
+ * arena/arena.c: the life of an arena: start, finish, reset; the undo log; mark and rewind;
+ * children; adoption.
  *
- * End, reset and rewind are all "pop the undo log to here". A record is popped before any memory older
- * than it is let go, and the window it had replaced is back in force by then, so a cleanup may allocate
- * and register more; what it registers is popped next.
+ * End, reset and rewind are all "pop the undo log to here". A record is popped before any memory
+ * older than it is let go, and the window it had replaced is back in force by then, so a cleanup
+ * may allocate and register more; what it registers is popped next.
  */
 #include "internal.h"
 
 #include <string.h>
 
-/* ---- the window -------------------------------------------------------------------------------- */
+/* ---- the window
+   -------------------------------------------------------------------------------- */
 
 /* Move the floor. An open window stays open; one that somebody closed stays closed. */
 void ebb__set_floor(ebb_arena *a, uintptr_t floor)
@@ -49,7 +50,8 @@ static void window_to_head(ebb_arena *a)
     ebb__set_floor(a, a->lo);
 }
 
-/* ---- chunks ------------------------------------------------------------------------------------ */
+/* ---- chunks
+   ------------------------------------------------------------------------------------ */
 
 /* Make `c`, owned by `a`, its current chunk. */
 void ebb__adopt_chunk(ebb_arena *a, chunk *c)
@@ -78,7 +80,8 @@ bool ebb__push_chunk(ebb_arena *a, size_t need, ebb_status *ret_why)
     return true;
 }
 
-/* ---- popping ----------------------------------------------------------------------------------- */
+/* ---- popping
+   ----------------------------------------------------------------------------------- */
 
 static void pop_chunk(ebb_arena *a, chunk *c)
 {
@@ -151,7 +154,8 @@ void ebb__pop_to(ebb_arena *a, link stop)
     while (a->undo != stop) pop_and_remember(a);
 }
 
-/* ---- start and finish -------------------------------------------------------------------------- */
+/* ---- start and finish
+   -------------------------------------------------------------------------- */
 
 /* A free head says who ended it, and where, to whoever comes with a stale handle. */
 static void head_release(ebb_arena *a, bool foreign, void *site)
@@ -188,7 +192,8 @@ void ebb__arena_finish(ebb_arena *a, void *site)
     head_release(a, foreign, site);
 }
 
-/* ---- create, destroy, reset, trim -------------------------------------------------------------- */
+/* ---- create, destroy, reset, trim
+   -------------------------------------------------------------- */
 
 static ebb_arena *create_in_buffer(const ebb_arena_params *p)
 {
@@ -360,7 +365,8 @@ void ebb_arena_trim(ebb_arena *a)
     }
 }
 
-/* ---- mark and rewind --------------------------------------------------------------------------- */
+/* ---- mark and rewind
+   --------------------------------------------------------------------------- */
 
 ebb_mark ebb_arena_mark(ebb_arena *a)
 {
@@ -388,7 +394,8 @@ static bool mark_is_valid(const ebb_arena *a, const ebb_mark *m)
 
 static void window_to_mark(ebb_arena *a, const ebb_mark *m)
 {
-    if (unlikely(a->bits & STRICT)) ebb__strict_forget(a, a->w.tip, m->ebb__tip, "ebb_arena_rewind");
+    if (unlikely(a->bits & STRICT))
+        ebb__strict_forget(a, a->w.tip, m->ebb__tip, "ebb_arena_rewind");
     ebb__wipe(a, a->w.tip, m->ebb__tip);
     ebb__wipe(a, m->ebb__floor, a->floor);
     a->w.tip = m->ebb__tip;
@@ -411,7 +418,8 @@ void ebb_arena_rewind(ebb_arena *a, ebb_mark m)
     window_to_mark(a, &m);
 }
 
-/* ---- children ---------------------------------------------------------------------------------- */
+/* ---- children
+   ---------------------------------------------------------------------------------- */
 
 void ebb__unlink_child(ebb_arena *a)
 {
@@ -432,10 +440,11 @@ void ebb__end_children(ebb_arena *a, uint32_t after, const char *function)
     ebb_arena *child;
     while ((child = a->ext->first_child) && child->ext->born > after) {
         if (!child->ext->keep_open)
-            ebb__report(EBB_MENDED, function, a,
-                        "child scope \"%s\" was still open and has been ended; end it first, or say "
-                        "ebb_scope_keep_open",
-                        ebb_arena_name(child));
+            ebb__report(
+                EBB_MENDED, function, a,
+                "child scope \"%s\" was still open and has been ended; end it first, or say "
+                "ebb_scope_keep_open",
+                ebb_arena_name(child));
         ebb__arena_finish(child, CALLER);
     }
 }
@@ -449,7 +458,8 @@ void ebb__mark_subtree(ebb_arena *a)
     for (ebb_arena *c = a->ext->first_child; c; c = c->ext->next) ebb__mark_subtree(c);
 }
 
-/* ---- adopt ------------------------------------------------------------------------------------- */
+/* ---- adopt
+   ------------------------------------------------------------------------------------- */
 
 static bool may_adopt(ebb_arena *into, ebb_arena *child)
 {
@@ -508,7 +518,8 @@ ebb_arena *ebb_arena_parent(const ebb_arena *a)
     return a->bits & LIVE ? a->parent : NULL;
 }
 
-/* ---- whose memory ------------------------------------------------------------------------------ */
+/* ---- whose memory
+   ------------------------------------------------------------------------------ */
 
 ebb_arena *ebb_arena_of(const void *ptr)
 {

@@ -1,10 +1,25 @@
 /*
- * arena/block.c: blocks for an arena: from the caches, as a span, from a source of its own; charged to
- * whoever counts what it holds. And its ext.
+ * arena/block.c: blocks for an arena: from the caches, as a span, from a source of its own; charged
+ * to whoever counts what it holds. And its ext.
  */
 #include "internal.h"
 
 #include <string.h>
+
+#define QUARTERS(size) (size), (size) / 4 * 5, (size) / 4 * 6, (size) / 4 * 7
+const uint32_t ebb__class_sizes[CLASSES] = {320,
+                                            512,
+                                            768,
+                                            1024, /* heads: eight 32-byte objects fill the first */
+                                            256,  /* ext */
+                                            QUARTERS(4096),
+                                            QUARTERS(8192),
+                                            QUARTERS(16384),
+                                            QUARTERS(32768),
+                                            QUARTERS(65536),
+                                            QUARTERS(131072),
+                                            QUARTERS(262144),
+                                            524288};
 
 /* The smallest BLOCK class of at least `total` bytes; CLASSES when none is that large. */
 unsigned ebb__class_fit(size_t total)
@@ -18,8 +33,8 @@ unsigned ebb__class_fit(size_t total)
 
 static chunk *from_source(const ebb_source *source, size_t total)
 {
-    size_t align = source->max_align && source->max_align < CONTROL_SIZE ? source->max_align
-                                                                          : CONTROL_SIZE;
+    size_t align =
+        source->max_align && source->max_align < CONTROL_SIZE ? source->max_align : CONTROL_SIZE;
     size_t size = (total + CONTROL_SIZE - 1) & -(size_t)CONTROL_SIZE;
     uintptr_t base = (uintptr_t)source->alloc(source->ctx, size, align);
     if (!base) return NULL;
@@ -65,7 +80,8 @@ static size_t size_to_charge(unsigned klass, size_t total)
     return (total + EBB_SLAB_SIZE - 1) & ~(EBB_SLAB_SIZE - 1);
 }
 
-/* Charge for `klass`, or for the largest class below it that the limits admit and `least` allows. */
+/* Charge for `klass`, or for the largest class below it that the limits admit and `least`
+   allows. */
 static ebb_status charge_class(ebb_arena *a, unsigned *klass, unsigned least, size_t total)
 {
     for (;; --*klass) {
@@ -75,17 +91,19 @@ static ebb_status charge_class(ebb_arena *a, unsigned *klass, unsigned least, si
 }
 
 /*
- * A block of at least `total` bytes, header included, for `a`. A body may be of the arena's next body
- * class if that is larger. NULL: nothing has changed, and *ret_why says why.
+ * A block of at least `total` bytes, header included, for `a`. A body may be of the arena's next
+ * body class if that is larger. NULL: nothing has changed, and *ret_why says why.
  */
 chunk *ebb__block_take(ebb_arena *a, size_t total, bool body, ebb_status *ret_why)
 {
-    unsigned least = ebb__class_fit(total), klass = least;
-    if (body && klass < body_class(a->bits & BODY_MASK)) klass = body_class(a->bits & BODY_MASK);
-    *ret_why = EBB_OK;
-    if (unlikely(a->bits & LIMITED)) *ret_why = charge_class(a, &klass, least, total);
-    if (unlikely(a->ext && a->ext->buffer_only)) *ret_why = EBB_E_MEMORY;
-    if (*ret_why != EBB_OK) return NULL;
+    unsigned klass = body_class(a->bits & BODY_MASK);
+    if (!body || total > class_size(klass)) klass = ebb__class_fit(total);
+    *ret_why = EBB_E_MEMORY;
+    if (unlikely(a->ext && a->ext->buffer_only)) return NULL;
+    if (unlikely(a->bits & LIMITED)) {
+        *ret_why = charge_class(a, &klass, ebb__class_fit(total), total);
+        if (*ret_why != EBB_OK) return NULL;
+    }
     chunk *c = take(a->ext ? a->ext->source : NULL, klass, total);
     if (unlikely(!c)) {
         if (a->bits & LIMITED) ebb__uncharge(a, size_to_charge(klass, total));
@@ -129,7 +147,8 @@ void ebb__block_give(ebb_arena *a, chunk *c)
     }
 }
 
-/* ---- ext --------------------------------------------------------------------------------------- */
+/* ---- ext
+   --------------------------------------------------------------------------------------- */
 
 ext *ebb__ext_get(ebb_arena *a)
 {

@@ -1,13 +1,14 @@
 /*
- * arena/depot.c: the shared store of free blocks, one shelf per class, each under a lock of its own.
+ * arena/depot.c: the shared store of free blocks, one shelf per class, each under a lock of its
+ * own.
  *
  * Threads take and give half-batches. A shelf is a LIFO list ("hot"); below it are slabs with free
  * blocks that decay has taken off the list ("cold"), and a slab being carved for the first time.
  *
- * Decay. Each shelf remembers the least it held since the last look. Half of that was never needed and
- * becomes cold: its pages are offered to the system, and a slab that is free as a whole goes back.
- * That happens inside a take or give, at most once a second by the coarse clock, so an idle process
- * does nothing. Memory of a user's source is not advised, only whole slabs of it go back.
+ * Decay. Each shelf remembers the least it held since the last look. Half of that was never needed
+ * and becomes cold: its pages are offered to the system, and a slab that is free as a whole goes
+ * back. That happens inside a take or give, at most once a second by the coarse clock, so an idle
+ * process does nothing. Memory of a user's source is not advised, only whole slabs of it go back.
  */
 #include "internal.h"
 
@@ -15,7 +16,7 @@
 
 enum { DECAY_MS = 1000, STOCK_BLOCKS = 16 };
 
-#define DEFAULT_CAP ((size_t)256 << 20)
+#define DEFAULT_CAP      ((size_t)256 << 20)
 #define SPAN_SLACK_SHIFT 2 /* a recycled span may be a quarter larger than asked */
 
 typedef struct shelf {
@@ -23,7 +24,7 @@ typedef struct shelf {
     void *hot;
     size_t count, low; /* blocks in hot; the least since `looked` */
     uint64_t looked;
-    slab *cold;        /* slabs with blocks in their free map */
+    slab *cold; /* slabs with blocks in their free map */
     slab *carving;
     size_t cold_bytes;
 } shelf;
@@ -63,7 +64,8 @@ static void count_idle(unsigned klass, size_t more, size_t less)
     atomic_fetch_add_explicit(&idle_bytes, (more - less) * class_size(klass), memory_order_relaxed);
 }
 
-/* ---- cold blocks ------------------------------------------------------------------------------ */
+/* ---- cold blocks
+   ------------------------------------------------------------------------------ */
 
 static uintptr_t base_of(unsigned klass, void *block)
 {
@@ -143,7 +145,8 @@ static void *carve(shelf *h, unsigned klass)
     return block;
 }
 
-/* ---- decay ------------------------------------------------------------------------------------ */
+/* ---- decay
+   ------------------------------------------------------------------------------------ */
 
 /* Make the `n` oldest hot blocks cold: they are the last of the list. */
 static void cool(shelf *h, unsigned klass, size_t n)
@@ -174,7 +177,8 @@ static void decay(shelf *h, unsigned klass)
     h->low = h->count;
 }
 
-/* ---- take and give ---------------------------------------------------------------------------- */
+/* ---- take and give
+   ---------------------------------------------------------------------------- */
 
 unsigned ebb__depot_take(unsigned klass, unsigned want, void **ret_list)
 {
@@ -217,7 +221,8 @@ void ebb__depot_give(unsigned klass, void *list, unsigned count)
     os_unlock(&h->lock);
 }
 
-/* ---- spans ------------------------------------------------------------------------------------ */
+/* ---- spans
+   ------------------------------------------------------------------------------------ */
 
 static chunk *span_recycle(size_t size)
 {
@@ -295,7 +300,8 @@ void ebb__span_give(chunk *c)
     os_unlock(&spans.lock);
 }
 
-/* ---- the stock: emergency blocks for reserves -------------------------------------------------- */
+/* ---- the stock: emergency blocks for reserves
+   -------------------------------------------------- */
 
 /* At process start, so that they exist when nothing else can be had. */
 static void stock_fill(void)
@@ -331,7 +337,8 @@ void ebb__depot_init(void)
     stock_fill();
 }
 
-/* ---- the whole depot --------------------------------------------------------------------------- */
+/* ---- the whole depot
+   --------------------------------------------------------------------------- */
 
 void ebb__depot_trim(void)
 {

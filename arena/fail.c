@@ -1,9 +1,10 @@
 /*
  * arena/fail.c: failure, the reserve, and leaving from any depth.
  *
- * A failure is remembered in the arena; a sticky arena's window closes with it. Inside an ebb_try whose
- * arena is the failing one or an ancestor, it is then turned into a jump: lexical scopes and children
- * begun inside are ended first, while the frames that hold their handles are still there, then longjmp.
+ * A failure is remembered in the arena; a sticky arena's window closes with it. Inside an ebb_try
+ * whose arena is the failing one or an ancestor, it is then turned into a jump: lexical scopes and
+ * children begun inside are ended first, while the frames that hold their handles are still there,
+ * then longjmp.
  */
 #include "internal.h"
 
@@ -16,15 +17,16 @@ struct try_frame {
     try_frame *outer;
     ebb__lexical *lexical; /* what was innermost, and current, when it began */
     ebb_arena *current;
-    uint32_t cleanups;     /* how many were running: a cleanup does not jump out of itself */
-    uint64_t id;           /* thread number and a count: later tries of a thread have larger ones */
+    uint32_t cleanups; /* how many were running: a cleanup does not jump out of itself */
+    uint64_t id;       /* thread number and a count: later tries of a thread have larger ones */
     int code;
-    bool outermost;        /* of the tries on this arena: its IN_TRY bit goes with it */
+    bool outermost; /* of the tries on this arena: its IN_TRY bit goes with it */
 };
 
 ebb_arena ebb__dead = {.w = {0, EBB__CLOSED}, .bits = LIVE | STICKY | 1 << FAILED_SHIFT};
 
-/* ---- remembering ------------------------------------------------------------------------------- */
+/* ---- remembering
+   ------------------------------------------------------------------------------- */
 
 void ebb__set_failed(ebb_arena *a, ebb_status why)
 {
@@ -51,7 +53,8 @@ ebb_status ebb_failed(const ebb_arena *a)
     }
 }
 
-/* ---- the reserve ------------------------------------------------------------------------------- */
+/* ---- the reserve
+   ------------------------------------------------------------------------------- */
 
 static size_t reserve_of(const ebb_arena *a)
 {
@@ -89,7 +92,8 @@ void ebb_recover(ebb_arena *a)
     ebb__reopen(a);
 }
 
-/* ---- try and raise ----------------------------------------------------------------------------- */
+/* ---- try and raise
+   ----------------------------------------------------------------------------- */
 
 static try_frame *frame_for(const thread *t, const ebb_arena *a)
 {
@@ -176,7 +180,10 @@ int ebb_try(ebb_arena *a, ebb_task *task, void *arg)
     if (a != &ebb__dead && !ebb__check_live(a, "ebb_try")) return EBB_E_INVALID;
     ebb_status failed = t ? ebb_failed(a) : EBB_E_MEMORY;
     if (failed != EBB_OK) return failed;
-    try_frame f = {.arena = a, .outer = t->try_top, .lexical = t->lexical, .current = t->current,
+    try_frame f = {.arena = a,
+                   .outer = t->try_top,
+                   .lexical = t->lexical,
+                   .current = t->current,
                    .cleanups = t->cleanups};
     f.id = (uint64_t)t->id << 32 | ++t->try_count;
     f.outermost = !(a->bits & IN_TRY);

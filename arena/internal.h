@@ -22,7 +22,8 @@
  * Invariants (ebb_arena_validate checks them)
  *   lo <= floor <= tip <= top;  open_len <= floor - lo
  *   w.limit is floor - 1 (open) or at least EBB__CLOSED_MIN (closed); nothing in between
- *   every control block in a HEAD slab stays a control block for ever: anyone may store to its limit
+ *   every control block in a HEAD slab stays a control block for ever: anyone may store to its
+ * limit
  *   a free head has bits == 0, so a stale handle is told from a live one; and undo, parent, ext and
  *   open_len are 0 and lo is its own, so that beginning takes four stores
  *   TOUCHED is set whenever one of those five may differ, so that ending can see it at a glance
@@ -40,10 +41,10 @@
 
 #include <stdatomic.h>
 
-#define likely(x) __builtin_expect(!!(x), 1)
+#define likely(x)   __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
-#define COLD __attribute__((cold, noinline))
-#define CALLER __builtin_return_address(0)
+#define COLD        __attribute__((cold, noinline))
+#define CALLER      __builtin_return_address(0)
 
 /* ---- classes --------------------------------------------------------------------------------- */
 
@@ -53,20 +54,19 @@ enum {
     BLOCK_CLASS = EXT_CLASS + 1, /* the first of them */
     BLOCK_CLASSES = 29,          /* 4 KiB, 5, 6, 7, 8, 10, ... 512 KiB */
     CLASSES = BLOCK_CLASS + BLOCK_CLASSES,
-    BODY_STEPS = 8,              /* bodies take the powers of two: 4 KiB << step */
-    CONTROL_SIZE = 64,           /* struct ebb_arena, struct chunk */
+    BODY_STEPS = 8,    /* bodies take the powers of two: 4 KiB << step */
+    CONTROL_SIZE = 64, /* struct ebb_arena, struct chunk */
     MAX_ALIGN = 2 << 20
 };
 
 #define BLOCK_MIN ((size_t)4096)
 #define BLOCK_MAX ((size_t)512 << 10)
 
+extern const uint32_t ebb__class_sizes[CLASSES];
+
 static inline size_t class_size(unsigned k)
 {
-    static const uint16_t head[BLOCK_CLASS] = {320, 512, 768, 1024, 256};
-    if (k < BLOCK_CLASS) return head[k];
-    k -= BLOCK_CLASS;
-    return (size_t)(4 + (k & 3)) << (10 + (k >> 2));
+    return ebb__class_sizes[k];
 }
 
 static inline unsigned body_class(unsigned step)
@@ -98,13 +98,17 @@ enum origin { FROM_CACHE, FROM_SPAN, FROM_SOURCE, FROM_STOCK };
 
 /* The top 64 bytes of a chunk or large block. A CHUNK remembers the window that it replaced. */
 typedef struct chunk {
-    link next;             /* the record before it. Free, in the depot: the list's link */
-    struct ebb_arena *owner; /* NULL while the block is free; read by ebb_arena_of from any thread */
-    uintptr_t lo;          /* base of the block */
-    size_t size;           /* of the whole block, this header included */
+    link next;               /* the record before it. Free, in the depot: the list's link */
+    struct ebb_arena *owner; /* NULL while the block is free; any thread may ask */
+    uintptr_t lo;            /* base of the block */
+    size_t size;             /* of the whole block, this header included */
     union {
-        struct { uintptr_t tip, floor; } before; /* CHUNK */
-        struct { uintptr_t ptr, len; } object;   /* LARGE */
+        struct {
+            uintptr_t tip, floor;
+        } before; /* CHUNK */
+        struct {
+            uintptr_t ptr, len;
+        } object; /* LARGE */
     } u;
     uintptr_t before_lo;
     uint32_t before_open;
@@ -124,29 +128,29 @@ typedef struct defer {
 
 /* bits */
 enum {
-    BODY_MASK = 0x0007,   /* step of the next body */
-    HEAD_SHIFT = 3,       /* class of the head */
+    BODY_MASK = 0x0007, /* step of the next body */
+    HEAD_SHIFT = 3,     /* class of the head */
     HEAD_MASK = 0x0018,
     LIVE = 0x0020,
-    SCOPE = 0x0040,       /* begun, not created */
-    FAILED_SHIFT = 7,     /* 0 no, 1 MEMORY, 2 LIMIT, 3 see ext */
+    SCOPE = 0x0040,   /* begun, not created */
+    FAILED_SHIFT = 7, /* 0 no, 1 MEMORY, 2 LIMIT, 3 see ext */
     FAILED_MASK = 0x0180,
     STICKY = 0x0200,
-    MARKED = 0x0400,      /* a mark may refer to the newest record, so it can't be let go early */
-    IN_TRY = 0x0800,      /* it is the arena of an ebb_try that is running */
-    LIMITED = 0x1000,     /* it or an ancestor counts held bytes */
+    MARKED = 0x0400,  /* a mark may refer to the newest record, so it can't be let go early */
+    IN_TRY = 0x0800,  /* it is the arena of an ebb_try that is running */
+    LIMITED = 0x1000, /* it or an ancestor counts held bytes */
     WIPE = 0x2000,
-    STRICT = 0x4000,      /* framed objects, owner checks; the window stays closed */
-    ADOPTED = 0x8000,     /* a tombstone: parent is the adopter, lo the link of its ADOPT record */
-    TOUCHED = 0x10000,    /* see the invariants */
-    PROFILE_SHIFT = 20    /* above: the profile's id */
+    STRICT = 0x4000,   /* framed objects, owner checks; the window stays closed */
+    ADOPTED = 0x8000,  /* a tombstone: parent is the adopter, lo the link of its ADOPT record */
+    TOUCHED = 0x10000, /* see the invariants */
+    PROFILE_SHIFT = 20 /* above: the profile's id */
 };
 
 /* Values of w.limit that mean closed. The owner closes with one of its own, so that when it reopens
    by compare-exchange it can't undo a close that another thread stored meanwhile. */
-#define EBB__CLOSED UINTPTR_MAX
+#define EBB__CLOSED          UINTPTR_MAX
 #define EBB__CLOSED_BY_OWNER (UINTPTR_MAX - 1)
-#define EBB__CLOSED_MIN EBB__CLOSED_BY_OWNER
+#define EBB__CLOSED_MIN      EBB__CLOSED_BY_OWNER
 
 typedef struct ext ext;
 
@@ -165,21 +169,21 @@ _Static_assert(sizeof(struct ebb_arena) == CONTROL_SIZE, "the control block is o
 struct ext {
     ebb_arena *first_child, *next, *previous; /* siblings: next is older */
     size_t soft, hard, reserve;
-    size_t charged;          /* held by it and its descendants, while LIMITED */
+    size_t charged; /* held by it and its descendants, while LIMITED */
     ebb_budget *budget;
     const ebb_source *source;
     void *data;
     const char *name;
-    void *owner;             /* the thread that holds it, when STRICT */
-    size_t held, peak;       /* own blocks, since there is an ext */
-    uintptr_t buffer;        /* base of the caller's buffer */
-    uint64_t try_id;         /* innermost ebb_try at its beginning; 0: none */
-    uint32_t serial, born;   /* children begun so far; the parent's serial at its own beginning */
+    void *owner;           /* the thread that holds it, when STRICT */
+    size_t held, peak;     /* own blocks, since there is an ext */
+    uintptr_t buffer;      /* base of the caller's buffer */
+    uint64_t try_id;       /* innermost ebb_try at its beginning; 0: none */
+    uint32_t serial, born; /* children begun so far; the parent's serial at its own beginning */
     uint32_t children, soft_crossed;
-    int8_t failed;           /* status, when the two bits can't say it */
-    bool counts;             /* charged is kept: it has a limit or a budget */
+    int8_t failed; /* status, when the two bits can't say it */
+    bool counts;   /* charged is kept: it has a limit or a budget */
     bool keep_open, buffer_only, embedded;
-    bool hopeless;           /* made of parameters that make no sense: never recovers */
+    bool hopeless; /* made of parameters that make no sense: never recovers */
     char label[48];
 };
 _Static_assert(sizeof(ext) <= 256, "an ext fits EXT_CLASS");
@@ -227,22 +231,24 @@ enum slab_kind { SLAB_HEAD = 1, SLAB_EXT, SLAB_BLOCK, SLAB_SPAN };
 
 typedef struct slab {
     uintptr_t base;
-    size_t size;             /* a multiple of EBB_SLAB_SIZE; more than one only for spans */
-    uint32_t block_size;     /* 0 for spans */
+    size_t size;         /* a multiple of EBB_SLAB_SIZE; more than one only for spans */
+    uint32_t block_size; /* 0 for spans */
     uint32_t capacity;
     _Atomic uint32_t carved; /* blocks ever handed out; read by those who walk HEAD slabs */
     uint32_t free_count;     /* blocks in `free`, given up by the depot */
     uint8_t kind, klass;
     const ebb_source *source; /* NULL: mmap */
-    struct slab *next, *previous; /* in its class's list of slabs with free blocks, or a free list */
+    struct slab *next,
+        *previous; /* in its class's list of slabs with free blocks, or a free list */
     struct slab *_Atomic next_head; /* all HEAD slabs, newest first; never shrinks */
-    uint64_t free[4];        /* 256 blocks of 4 KiB at most */
+    uint64_t free[4];               /* 256 blocks of 4 KiB at most */
 } slab;
 
 /* ---- threads --------------------------------------------------------------------------------- */
 
 /* An array rather than a list: popping does not have to read the block, whose last owner may have
-   written it a moment ago (a list cost two more store-to-load forwardings, 2 ns of a request's 10). */
+   written it a moment ago (a list cost two more store-to-load forwardings, 2 ns of a request's 10).
+   */
 enum { STACK_SLOTS = 63 };
 typedef struct stack {
     uint32_t count, most; /* most: 0 in the sentinel */
@@ -262,19 +268,22 @@ typedef struct credit {
 
 typedef struct thread {
     stack stack[CLASSES];
-    size_t cached;            /* bytes of BLOCK classes in the stacks */
+    size_t cached; /* bytes of BLOCK classes in the stacks */
     ebb_arena *current;
-    ebb__lexical *lexical;    /* innermost EBB_SCOPE */
-    ebb_arena *lexical_root;  /* the outermost: all others are below it, or below a try's arena */
+    ebb__lexical *lexical;   /* innermost EBB_SCOPE */
+    ebb_arena *lexical_root; /* the outermost: all others are below it, or below a try's arena */
     try_frame *try_top;
-    uint32_t until_sample;    /* scopes to end here until one is looked at */
+    uint32_t until_sample; /* scopes to end here until one is looked at */
     uint32_t id;
     uint32_t try_count;
     uint32_t sample_count;
-    uint32_t cleanups;        /* running one inside another; unwinding counts as one */
-    struct { uint16_t profile; size_t used; } sample[SAMPLES];
+    uint32_t cleanups; /* running one inside another; unwinding counts as one */
+    struct {
+        uint16_t profile;
+        size_t used;
+    } sample[SAMPLES];
     credit credit[CREDITS];
-    struct thread *next;      /* all threads */
+    struct thread *next; /* all threads */
     char name[16];
 } thread;
 
@@ -341,8 +350,8 @@ static inline unsigned profile_of(const ebb_arena *a)
     return a->bits >> PROFILE_SHIFT;
 }
 
-/* A free control block becomes a live arena with an empty head. It is nobody else's by now, but for its
-   limit; what is not stored here is as the invariant says. */
+/* A free control block becomes a live arena with an empty head. It is nobody else's by now, but for
+   its limit; what is not stored here is as the invariant says. */
 static inline void arena_start(ebb_arena *a, uint32_t bits)
 {
     a->w.tip = (uintptr_t)a;
@@ -377,7 +386,8 @@ void ebb__wipe(ebb_arena *a, uintptr_t from, uintptr_t to);
 /* alloc.c */
 enum mode { MODE_JUMP, MODE_STICK, MODE_OPTIONAL };
 void *ebb__obtain(ebb_arena *a, size_t size, size_t align, enum mode mode, void *site);
-void *ebb__resize(ebb_arena *a, void *ptr, size_t old_size, size_t new_size, enum mode mode, void *site);
+void *ebb__resize(ebb_arena *a, void *ptr, size_t old_size, size_t new_size, enum mode mode,
+                  void *site);
 void ebb__give_back(ebb_arena *a, void *ptr, size_t size);
 void *ebb__obtain_record(ebb_arena *a, size_t size);
 
@@ -410,7 +420,8 @@ bool ebb__tools_active(void);
 void *ebb__fail(ebb_arena *a, ebb_status why, enum mode mode);
 void ebb__set_failed(ebb_arena *a, ebb_status why);
 bool ebb__open_stock(ebb_arena *a);
-bool ebb__try_is_inside(const thread *t); /* the innermost try began inside the innermost EBB_SCOPE */
+bool ebb__try_is_inside(
+    const thread *t); /* the innermost try began inside the innermost EBB_SCOPE */
 ebb_arena *ebb__try_arena(const thread *t);
 uint64_t ebb__try_id(const thread *t);
 
@@ -447,6 +458,7 @@ void ebb__report(ebb_severity severity, const char *function, const ebb_arena *a
                  ...) EBB_PRINTF(4, 5);
 bool ebb__check_live(const ebb_arena *a, const char *function);
 void ebb__checks_init(void);
+int ebb__checks_level(void); /* ebb_checks_get, without making sure that the environment was read */
 
 /* stats.c */
 size_t ebb__used(const ebb_arena *a);

@@ -1,13 +1,13 @@
 /*
  * arena/limit.c: limits of an arena, and budgets shared between arenas and threads.
  *
- * What counts is held bytes: whole chunks, large blocks and heads. An arena that counts (it has a limit
- * or a budget) keeps `charged`, its own and its descendants'. LIMITED, set on whole subtrees, sends
- * block.c here; arenas without it pay nothing.
+ * What counts is held bytes: whole chunks, large blocks and heads. An arena that counts (it has a
+ * limit or a budget) keeps `charged`, its own and its descendants'. LIMITED, set on whole subtrees,
+ * sends block.c here; arenas without it pay nothing.
  *
- * A budget's `used` includes the credit that threads have drawn in quanta but not used, so most charges
- * touch no shared line. What other threads hold as credit, a quantum at most, is out of reach until they
- * draw it down, return it or exit.
+ * A budget's `used` includes the credit that threads have drawn in quanta but not used, so most
+ * charges touch no shared line. What other threads hold as credit, a quantum at most, is out of
+ * reach until they draw it down, return it or exit.
  */
 #include "internal.h"
 
@@ -30,14 +30,14 @@ enum { QUANTA_PER_LIMIT = 64 };
 static os_lock_t lock = OS_LOCK_INIT;
 static ebb_budget *free_budgets; /* type-stable: threads may still name a destroyed one */
 
-/* ---- shared part ------------------------------------------------------------------------------- */
+/* ---- shared part
+   ------------------------------------------------------------------------------- */
 
 static void note_peak(ebb_budget *b, size_t used)
 {
     size_t peak = atomic_load_explicit(&b->peak, memory_order_relaxed);
-    while (used > peak && !atomic_compare_exchange_weak_explicit(&b->peak, &peak, used,
-                                                                 memory_order_relaxed,
-                                                                 memory_order_relaxed)) {
+    while (used > peak && !atomic_compare_exchange_weak_explicit(
+                              &b->peak, &peak, used, memory_order_relaxed, memory_order_relaxed)) {
     }
 }
 
@@ -76,12 +76,13 @@ static bool take(ebb_budget *b, size_t bytes, bool anyway)
     return true;
 }
 
-/* ---- a thread's credit ------------------------------------------------------------------------- */
+/* ---- a thread's credit
+   ------------------------------------------------------------------------- */
 
 static bool is_stale(const credit *c)
 {
-    return c->budget && c->generation != atomic_load_explicit(&c->budget->generation,
-                                                              memory_order_relaxed);
+    return c->budget &&
+           c->generation != atomic_load_explicit(&c->budget->generation, memory_order_relaxed);
 }
 
 static void credit_return(credit *c)
@@ -146,7 +147,8 @@ void ebb__credit_flush(thread *t)
     for (int i = 0; i < CREDITS; i++) credit_return(&t->credit[i]);
 }
 
-/* ---- budgets ----------------------------------------------------------------------------------- */
+/* ---- budgets
+   ----------------------------------------------------------------------------------- */
 
 void ebb__budget_attach(ebb_budget *b)
 {
@@ -196,9 +198,10 @@ void ebb_budget_destroy(ebb_budget **handle)
     *handle = NULL;
     if (!b) return;
     if (atomic_load_explicit(&b->users, memory_order_acquire)) {
-        ebb__report(EBB_MISUSE, "ebb_budget_destroy", NULL,
-                    "budget \"%s\" is still charged by an arena or by another budget; end those first",
-                    b->name ? b->name : "?");
+        ebb__report(
+            EBB_MISUSE, "ebb_budget_destroy", NULL,
+            "budget \"%s\" is still charged by an arena or by another budget; end those first",
+            b->name ? b->name : "?");
         return;
     }
     if (b->parent) { /* what is left is threads' unused credit */
@@ -232,7 +235,8 @@ void ebb__budget_unlock(void)
     os_unlock(&lock);
 }
 
-/* ---- arenas ------------------------------------------------------------------------------------ */
+/* ---- arenas
+   ------------------------------------------------------------------------------------ */
 
 static void count(ext *e, size_t bytes)
 {
@@ -299,8 +303,8 @@ bool ebb__limits_set(ebb_arena *a, const ebb_profile *p)
     return true;
 }
 
-/* An arena has just begun: its head is the first thing it holds. If there is no room even for that, it
-   begins as one that has failed, so that a budget also stops those who only park. */
+/* An arena has just begun: its head is the first thing it holds. If there is no room even for that,
+   it begins as one that has failed, so that a budget also stops those who only park. */
 void ebb__limits_begin(ebb_arena *a)
 {
     ebb__mark_subtree(a);

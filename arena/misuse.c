@@ -1,8 +1,8 @@
 /*
  * arena/misuse.c: telling the user what was done wrong; status texts; the check level.
  *
- * A report is one line: function("object"): what happened, who did what before, what to do. Sites are
- * code addresses (`addr2line -e program ADDRESS`, or gdb's `info symbol`).
+ * A report is one line: function("object"): what happened, who did what before, what to do. Sites
+ * are code addresses (`addr2line -e program ADDRESS`, or gdb's `info symbol`).
  */
 #include "internal.h"
 
@@ -25,19 +25,21 @@ static _Atomic int level = EBB_CHECKS_CHEAP;
 
 const char *ebb_version(void)
 {
-#define TEXT(x) #x
+#define TEXT(x)          #x
 #define VERSION(a, b, c) TEXT(a) "." TEXT(b) "." TEXT(c)
     return VERSION(EBB_VERSION_MAJOR, EBB_VERSION_MINOR, EBB_VERSION_PATCH);
 #undef VERSION
 #undef TEXT
 }
 
-/* ---- statuses ---------------------------------------------------------------------------------- */
+/* ---- statuses
+   ---------------------------------------------------------------------------------- */
 
 const char *ebb_status_text(int status)
 {
     switch (status) {
-#define CASE(name, code, text) case code: return text;
+#define CASE(name, code, text)                                                                     \
+    case code: return text;
         EBB_STATUSES(CASE)
 #undef CASE
     default: return "unknown status";
@@ -47,14 +49,16 @@ const char *ebb_status_text(int status)
 const char *ebb_status_name(int status)
 {
     switch (status) {
-#define CASE(name, code, text) case code: return #name;
+#define CASE(name, code, text)                                                                     \
+    case code: return #name;
         EBB_STATUSES(CASE)
 #undef CASE
     default: return "?";
     }
 }
 
-/* ---- reports ----------------------------------------------------------------------------------- */
+/* ---- reports
+   ----------------------------------------------------------------------------------- */
 
 void ebb_on_misuse(ebb_misuse_fn *fn, void *ctx)
 {
@@ -78,10 +82,11 @@ static const char *object_name(const ebb_arena *a)
     return a && (a->bits & (LIVE | ADOPTED)) ? ebb_arena_name(a) : "?";
 }
 
-void ebb__report(ebb_severity severity, const char *function, const ebb_arena *a, const char *fmt, ...)
+void ebb__report(ebb_severity severity, const char *function, const ebb_arena *a, const char *fmt,
+                 ...)
 {
     char text[LINE_MAX_LENGTH];
-    if (severity == EBB_MENDED && ebb_checks_get() == EBB_CHECKS_OFF) return;
+    if (severity == EBB_MENDED && ebb__checks_level() == EBB_CHECKS_OFF) return;
     ebb_misuse what = {severity, function, object_name(a), text};
     int n = snprintf(text, sizeof text, "%s(\"%s\"): ", function, what.object);
     va_list args;
@@ -105,10 +110,11 @@ void ebb__watcher_misuse(const char *function, const char *text)
 static void report_ended(const ebb_arena *a, const char *function)
 {
     const thread *who = (const thread *)a->w.tip;
-    ebb__report(EBB_MISUSE, function, a,
-                "already ended at %p on thread %u (%s); null every copy of the handle, or let one owner "
-                "end it",
-                (void *)a->floor, who ? who->id : 0, who && who->name[0] ? who->name : "?");
+    ebb__report(
+        EBB_MISUSE, function, a,
+        "already ended at %p on thread %u (%s); null every copy of the handle, or let one owner "
+        "end it",
+        (void *)a->floor, who ? who->id : 0, who && who->name[0] ? who->name : "?");
 }
 
 /* Whether `a` may be used; if not, it has been reported. */
@@ -126,7 +132,8 @@ bool ebb__check_live(const ebb_arena *a, const char *function)
     return false;
 }
 
-/* ---- the level --------------------------------------------------------------------------------- */
+/* ---- the level
+   --------------------------------------------------------------------------------- */
 
 void ebb_checks_set(ebb_checks to)
 {
@@ -140,7 +147,13 @@ void ebb_checks_set(ebb_checks to)
 
 ebb_checks ebb_checks_get(void)
 {
+    ebb__thread_get(); /* the first use of the library reads the environment */
     return (ebb_checks)atomic_load_explicit(&level, memory_order_relaxed);
+}
+
+int ebb__checks_level(void)
+{
+    return atomic_load_explicit(&level, memory_order_relaxed);
 }
 
 /* At the first use of the library; ebb_checks_set comes later and wins. */

@@ -21,8 +21,8 @@ void os_discard(void *ptr, size_t size, bool lazily);
 /* Milliseconds of a coarse clock that never goes back. */
 uint64_t os_clock_ms(void);
 
-/* Every other thread of the process has passed a full memory barrier when this returns; false if the
-   system can't do that. */
+/* Every other thread of the process has passed a full memory barrier when this returns; false if
+   the system can't do that. */
 bool os_barrier_all(void);
 
 /* A lock. Static initialisation with OS_LOCK_INIT. */
@@ -35,8 +35,8 @@ void os_lock_reset(os_lock_t *l); /* in a forked child */
 
 /* Call fn once in the process, before the first return from here. */
 void os_once(void (*fn)(void));
-/* Let fn be called with the value that each thread gives to os_thread_value_set, when it exits. Once in
-   the process. */
+/* Let fn be called with the value that each thread gives to os_thread_value_set, when it exits.
+   Once in the process. */
 bool os_at_thread_exit(void (*fn)(void *));
 bool os_thread_value_set(void *value);
 /* Call these around fork. */

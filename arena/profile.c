@@ -2,9 +2,9 @@
  * arena/profile.c: what kinds of request are like, learned from a sample of those that end.
  *
  * Every 16th scope that a thread ends is looked at; every fourth look (each 64th end) the thread's
- * samples are merged, under a lock nobody waits long for, into the profile's histogram of used bytes
- * (log-linear, eight buckets to a doubling, so a size is known to an eighth). From that the two chunk
- * classes follow:
+ * samples are merged, under a lock nobody waits long for, into the profile's histogram of used
+ * bytes (log-linear, eight buckets to a doubling, so a size is known to an eighth). From that the
+ * two chunk classes follow:
  *
  *   head   the smallest that holds the given percentile; if none does, the smallest there is, since
  *          every such scope goes on to a body anyway
@@ -20,15 +20,15 @@
 #include <string.h>
 
 enum {
-    FIRST_BITS = 6,           /* the first bucket is below 64 bytes */
-    STEPS = 8,                /* buckets to a doubling */
-    DOUBLINGS = 24,           /* up to 1 GiB */
+    FIRST_BITS = 6, /* the first bucket is below 64 bytes */
+    STEPS = 8,      /* buckets to a doubling */
+    DOUBLINGS = 24, /* up to 1 GiB */
     BUCKETS = STEPS * DOUBLINGS + 1,
-    FULL = 4096,              /* samples */
+    FULL = 4096, /* samples */
     PROFILES = 1024,
     NAME_MAX_LENGTH = 95,
-    DEFAULT_HEAD = 3,         /* 1 KiB */
-    DEFAULT_BODY = 2,         /* 16 KiB */
+    DEFAULT_HEAD = 3, /* 1 KiB */
+    DEFAULT_BODY = 2, /* 16 KiB */
     DEFAULT_PERCENTILE = 75
 };
 
@@ -60,7 +60,8 @@ void ebb__profile_unlock(void)
     os_unlock(&lock);
 }
 
-/* ---- buckets ----------------------------------------------------------------------------------- */
+/* ---- buckets
+   ----------------------------------------------------------------------------------- */
 
 static unsigned bucket_of(size_t size)
 {
@@ -99,7 +100,8 @@ static void add(record *r, size_t used)
     for (unsigned i = 0; i < BUCKETS; i++) r->total += r->bucket[i] /= 2;
 }
 
-/* ---- learning ---------------------------------------------------------------------------------- */
+/* ---- learning
+   ---------------------------------------------------------------------------------- */
 
 static unsigned head_for(size_t used)
 {
@@ -151,13 +153,15 @@ void ebb__profile_merge(thread *t)
     for (unsigned i = 0; i < t->sample_count; i++) {
         record *r = atomic_load_explicit(&records[t->sample[i].profile], memory_order_relaxed);
         add(r, t->sample[i].used);
-        learn(r);
+        bool more = i + 1 < t->sample_count && t->sample[i + 1].profile == t->sample[i].profile;
+        if (!more) learn(r);
     }
     os_unlock(&lock);
     t->sample_count = 0;
 }
 
-/* ---- registration ------------------------------------------------------------------------------ */
+/* ---- registration
+   ------------------------------------------------------------------------------ */
 
 static record *record_new(void)
 {
@@ -233,14 +237,10 @@ void ebb_profile_get_stats(ebb_profile *p, ebb_profile_stats *ret_)
     os_unlock(&lock);
 }
 
-/* ---- the file ---------------------------------------------------------------------------------- *
- *
- *     ebb-profiles 1
- *     POST%20/vms <samples> <largest> <bucket>:<count> ...
- *     end <number of profiles> <FNV-1a of all bytes before this line, in hex>
- *
- * Names are escaped as in URLs, so that a line is words. The last line tells a whole file from a part.
- */
+/* ---- the file ----------------------------------------------------------------------------------
+   * * *     ebb-profiles 1 *     POST%20/vms <samples> <largest> <bucket>:<count> ... *     end
+   <number of profiles> <FNV-1a of all bytes before this line, in hex> * * Names are escaped as in
+   URLs, so that a line is words. The last line tells a whole file from a part. */
 
 static const char magic[] = "ebb-profiles 1\n";
 
@@ -319,7 +319,8 @@ ebb_status ebb_profile_save(const char *path)
     return EBB_E_IO;
 }
 
-/* ---- reading it -------------------------------------------------------------------------------- */
+/* ---- reading it
+   -------------------------------------------------------------------------------- */
 
 typedef struct in {
     ebb_arena *scratch;
@@ -410,7 +411,8 @@ static bool read_buckets(in *r, record *to)
     uint64_t next = 0, i, count;
     while (*r->next == ' ') {
         r->next++;
-        if (!read_number(r, BUCKETS - 1, &i) || !read_char(r, ':', "a ':' is missing")) return false;
+        if (!read_number(r, BUCKETS - 1, &i) || !read_char(r, ':', "a ':' is missing"))
+            return false;
         if (i < next) return wrong(r, "buckets are out of order");
         if (!read_number(r, FULL, &count) || count == 0) return wrong(r, "a bucket is empty");
         to->bucket[i] = (uint32_t)count;
@@ -425,8 +427,8 @@ static bool read_record(in *r)
 {
     uint64_t max;
     record *to = ebb_new(r->scratch, record);
-    record **list = ebb_resize(r->scratch, r->read, r->count * sizeof *list,
-                               (r->count + 1) * sizeof *list);
+    record **list =
+        ebb_resize(r->scratch, r->read, r->count * sizeof *list, (r->count + 1) * sizeof *list);
     if (!to || !list) return wrong(r, "out of memory");
     r->read = list;
     r->read[r->count++] = to;
@@ -443,7 +445,8 @@ static bool read_end(in *r, const char *text)
     char line[64];
     uint64_t hash = fnv1a(FNV_BASIS, text, (size_t)(r->next - text));
     snprintf(line, sizeof line, "end %u %016" PRIx64 "\n", r->count, hash);
-    if (strcmp(r->next, line) != 0) return wrong(r, "the last line does not match the file: damaged");
+    if (strcmp(r->next, line) != 0)
+        return wrong(r, "the last line does not match the file: damaged");
     return true;
 }
 
@@ -460,7 +463,8 @@ static bool read_all(in *r, const char *text)
     return wrong(r, "the file ends early");
 }
 
-/* ---- taking it over ---------------------------------------------------------------------------- */
+/* ---- taking it over
+   ---------------------------------------------------------------------------- */
 
 static record *begun_by_name(const char *name, unsigned from)
 {

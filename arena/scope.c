@@ -5,7 +5,8 @@
 
 #include "../track/seam.h"
 
-/* ---- begin ------------------------------------------------------------------------------------- */
+/* ---- begin
+   ------------------------------------------------------------------------------------- */
 
 /* Strict arenas and watched ones start closed. */
 COLD bool ebb__begin_observed(ebb_arena *a, void *site)
@@ -111,18 +112,21 @@ ebb_arena *ebb_scope_begin_in(ebb_arena *parent, ebb_profile *p)
 
 enum { SAMPLE_EVERY = 16 }; /* scopes that a thread ends */
 
-/* ---- end --------------------------------------------------------------------------------------- */
+/* ---- end
+   --------------------------------------------------------------------------------------- */
 
 static bool may_end(ebb_arena *a, const char *function)
 {
     if (unlikely(a->bits & STRICT) && !ebb__strict_owner(a, function)) return false;
-    if (unlikely(ebb__self->current == a) && ebb_checks_get() >= EBB_CHECKS_CHEAP) {
-        ebb__report(EBB_MISUSE, function, a, "still current on this thread; use EBB_ENTER, or call "
-                                             "ebb_scope_leave first");
+    if (unlikely(ebb__self->current == a) && ebb__checks_level() >= EBB_CHECKS_CHEAP) {
+        ebb__report(EBB_MISUSE, function, a,
+                    "still current on this thread; use EBB_ENTER, or call "
+                    "ebb_scope_leave first");
         return false;
     }
     if (unlikely(a->bits & IN_TRY)) {
-        ebb__report(EBB_MISUSE, function, a, "inside its own ebb_try; end it after that has returned");
+        ebb__report(EBB_MISUSE, function, a,
+                    "inside its own ebb_try; end it after that has returned");
         return false;
     }
     return true;
@@ -136,7 +140,7 @@ void ebb__end_scope(ebb_arena *a, const char *function, void *site)
         t->until_sample = SAMPLE_EVERY;
         ebb__profile_sample(t, a);
     }
-    if (ebb_checks_get() >= EBB_CHECKS_VALIDATE) {
+    if (ebb__checks_level() >= EBB_CHECKS_VALIDATE) {
         const char *broken = ebb_arena_validate(a);
         if (broken) ebb__report(EBB_MISUSE, function, a, "%s", broken);
     }
@@ -147,7 +151,8 @@ static COLD void end_slowly(ebb_arena *a, void *site)
 {
     if (a == &ebb__dead || !ebb__check_live(a, "ebb_scope_end")) return;
     if (!(a->bits & SCOPE)) {
-        ebb__report(EBB_MISUSE, "ebb_scope_end", a, "made by ebb_arena_create; use ebb_arena_destroy");
+        ebb__report(EBB_MISUSE, "ebb_scope_end", a,
+                    "made by ebb_arena_create; use ebb_arena_destroy");
         return;
     }
     ebb__end_scope(a, "ebb_scope_end", site);
@@ -195,7 +200,8 @@ void *ebb_scope_data(const ebb_arena *a)
     return (a->bits & LIVE) && a->ext ? a->ext->data : NULL;
 }
 
-/* ---- current ----------------------------------------------------------------------------------- */
+/* ---- current
+   ----------------------------------------------------------------------------------- */
 
 ebb_arena *ebb_scope_enter(ebb_arena *a)
 {
@@ -221,7 +227,8 @@ ebb_arena *ebb_scope_current(void)
     return ebb__self->current;
 }
 
-/* ---- holder ------------------------------------------------------------------------------------ */
+/* ---- holder
+   ------------------------------------------------------------------------------------ */
 
 static ebb_budget *budget_above(const ebb_arena *a)
 {
@@ -250,7 +257,8 @@ ebb_arena *ebb_scope_detach(ebb_arena **handle)
     if (!a || a == &ebb__dead || !ebb__check_live(a, "ebb_scope_detach")) return a;
     if (unlikely(a->bits & STRICT) && !ebb__strict_owner(a, "ebb_scope_detach")) return a;
     if (ebb__self->current == a)
-        ebb__report(EBB_MISUSE, "ebb_scope_detach", a, "still current on this thread; leave it first");
+        ebb__report(EBB_MISUSE, "ebb_scope_detach", a,
+                    "still current on this thread; leave it first");
     if (a->parent) orphan(a);
     if (a->bits & STRICT) a->ext->owner = NULL;
     return a;
@@ -262,7 +270,8 @@ void ebb_scope_attach(ebb_arena *a)
     if (a->bits & STRICT) a->ext->owner = ebb__thread_get();
 }
 
-/* ---- lexical ----------------------------------------------------------------------------------- */
+/* ---- lexical
+   ----------------------------------------------------------------------------------- */
 
 static ebb_arena *lexical_parent(const thread *t)
 {
@@ -290,8 +299,9 @@ void ebb__lexical_end(ebb__lexical *frame)
     ebb_arena *a = frame->arena;
     if (t == &ebb__no_thread) return;
     if (t->lexical != frame) {
-        ebb__report(EBB_MISUSE, "EBB_SCOPE", a, "left out of order, or on another thread or fiber than "
-                                                "entered; use ebb_scope_begin and ebb_scope_end there");
+        ebb__report(EBB_MISUSE, "EBB_SCOPE", a,
+                    "left out of order, or on another thread or fiber than "
+                    "entered; use ebb_scope_begin and ebb_scope_end there");
         return;
     }
     t->lexical = frame->outer;
@@ -310,8 +320,9 @@ void ebb__thread_exit_scopes(thread *t)
     t->lexical_root = NULL;
     t->try_top = NULL;
     if (!a || a == &ebb__dead) return;
-    ebb__report(EBB_MENDED, "thread exit", a, "EBB_SCOPE still open on thread %u (%s) has been ended; "
-                                              "return from the function instead of exiting the thread",
+    ebb__report(EBB_MENDED, "thread exit", a,
+                "EBB_SCOPE still open on thread %u (%s) has been ended; "
+                "return from the function instead of exiting the thread",
                 t->id, t->name);
     ebb__arena_finish(a, CALLER);
 }

@@ -2,14 +2,14 @@
  * arena/slab.c: slabs, and the map from an address to its slab.
  *
  * mmap gives regions of 64 MiB (less when the system refuses), cut into slabs in order; a source of
- * the user's gives slabs one at a time. A slab whose blocks are all free goes back to a list of free
- * slabs after its pages were given up, or to the user's source. HEAD slabs never go back: others may
- * store to the control blocks in them at any time (internal.h, third invariant).
+ * the user's gives slabs one at a time. A slab whose blocks are all free goes back to a list of
+ * free slabs after its pages were given up, or to the user's source. HEAD slabs never go back:
+ * others may store to the control blocks in them at any time (internal.h, third invariant).
  *
  * The map has two levels over 47 bits of address: root[8192] -> leaf[16384] -> slab. Entries appear
- * before a slab's first block is handed out and vanish after its last came back, so a reader that holds
- * a live pointer always finds it; for any other address it finds NULL or some slab, and dereferences
- * nothing of the user's.
+ * before a slab's first block is handed out and vanish after its last came back, so a reader that
+ * holds a live pointer always finds it; for any other address it finds NULL or some slab, and
+ * dereferences nothing of the user's.
  */
 #include "internal.h"
 
@@ -23,7 +23,7 @@ enum {
 };
 
 #define REGION_SIZE ((size_t)64 << 20)
-#define META_SIZE ((size_t)64 << 10)
+#define META_SIZE   ((size_t)64 << 10)
 
 typedef slab *_Atomic entry;
 
@@ -43,8 +43,8 @@ static size_t reserved_bytes, live_slabs, requests, refusals;
 slab *ebb__slab_of(uintptr_t address)
 {
     if (unlikely(address >> ADDRESS_BITS)) return NULL;
-    entry *leaf = atomic_load_explicit(&root[address >> (SLAB_BITS + LEAF_BITS)],
-                                       memory_order_acquire);
+    entry *leaf =
+        atomic_load_explicit(&root[address >> (SLAB_BITS + LEAF_BITS)], memory_order_acquire);
     if (!leaf) return NULL;
     size_t i = (address >> SLAB_BITS) & ((1u << LEAF_BITS) - 1);
     return atomic_load_explicit(&leaf[i], memory_order_acquire);
@@ -66,14 +66,15 @@ static bool map_leaves_ready(uintptr_t base, size_t size)
 static void map_set(slab *s, slab *value)
 {
     for (uintptr_t p = s->base; p < s->base + s->size; p += EBB_SLAB_SIZE) {
-        entry *leaf = atomic_load_explicit(&root[p >> (SLAB_BITS + LEAF_BITS)],
-                                           memory_order_relaxed);
+        entry *leaf =
+            atomic_load_explicit(&root[p >> (SLAB_BITS + LEAF_BITS)], memory_order_relaxed);
         size_t i = (p >> SLAB_BITS) & ((1u << LEAF_BITS) - 1);
         atomic_store_explicit(&leaf[i], value, memory_order_release);
     }
 }
 
-/* ---- descriptors ------------------------------------------------------------------------------ */
+/* ---- descriptors
+   ------------------------------------------------------------------------------ */
 
 static slab *descriptor_new(void)
 {
@@ -100,7 +101,8 @@ static void descriptor_free(slab *s)
     free_descriptors = s;
 }
 
-/* ---- address space ---------------------------------------------------------------------------- */
+/* ---- address space
+   ---------------------------------------------------------------------------- */
 
 static bool region_new(void)
 {
@@ -147,7 +149,8 @@ static void space_back(slab *s)
     else os_release((void *)s->base, s->size);
 }
 
-/* ---- slabs ------------------------------------------------------------------------------------ */
+/* ---- slabs
+   ------------------------------------------------------------------------------------ */
 
 static slab *slab_fresh(size_t size)
 {
@@ -232,7 +235,8 @@ bool ebb__slab_can_advise(const slab *s)
     return s->source == NULL;
 }
 
-/* Blocks not yet carved are zero, and begin to be owned by storing their limit: no need to visit. */
+/* Blocks not yet carved are zero, and begin to be owned by storing their limit: no need to
+   visit. */
 void ebb__close_all_heads(void)
 {
     slab *s = atomic_load_explicit(&heads, memory_order_acquire);
@@ -243,7 +247,8 @@ void ebb__close_all_heads(void)
     }
 }
 
-/* ---- the process's figures -------------------------------------------------------------------- */
+/* ---- the process's figures
+   -------------------------------------------------------------------- */
 
 void ebb__slab_get_stats(ebb_memory_stats *ret_)
 {
@@ -258,8 +263,7 @@ void ebb__slab_get_stats(ebb_memory_stats *ret_)
 ebb_status ebb_source_set(const ebb_source *source)
 {
     if (source && (!source->alloc || !source->free)) return EBB_E_INVALID;
-    if (source && source->max_align && source->max_align < EBB_SLAB_SIZE)
-        return EBB_E_UNSUPPORTED;
+    if (source && source->max_align && source->max_align < EBB_SLAB_SIZE) return EBB_E_UNSUPPORTED;
     os_lock(&lock);
     process_source = source;
     os_unlock(&lock);

@@ -1,6 +1,6 @@
 /*
- * arena/stats.c: what can be seen of one arena: its figures, a description for a person, its soundness.
- * All of it is derived from the undo log; nothing is counted on the hot path.
+ * arena/stats.c: what can be seen of one arena: its figures, a description for a person, its
+ * soundness. All of it is derived from the undo log; nothing is counted on the hot path.
  */
 #include "internal.h"
 
@@ -21,7 +21,8 @@ typedef struct totals {
 static void add_up(const ebb_arena *a, totals *t)
 {
     uintptr_t lo = a->lo, floor = a->floor, tip = a->w.tip;
-    if (a->bits & ADOPTED) lo = floor; /* a tombstone's is a link; what grew there is counted below */
+    if (a->bits & ADOPTED)
+        lo = floor; /* a tombstone's is a link; what grew there is counted below */
     for (link l = a->undo; l; l = *(link *)record_of(l)) {
         chunk *c = record_of(l);
         switch (kind_of(l)) {
@@ -105,7 +106,8 @@ void ebb_arena_get_stats(const ebb_arena *a, ebb_arena_stats *ret_)
     ret_->failed = ebb_failed(a);
 }
 
-/* ---- names ------------------------------------------------------------------------------------- */
+/* ---- names
+   ------------------------------------------------------------------------------------- */
 
 bool ebb_arena_set_label(ebb_arena *a, const char *label)
 {
@@ -143,7 +145,8 @@ char *ebb_arena_describe(const ebb_arena *of, ebb_arena *in)
                       s.failed ? ", failed: " : "", s.failed ? ebb_status_text(s.failed) : "");
 }
 
-/* ---- soundness --------------------------------------------------------------------------------- */
+/* ---- soundness
+   --------------------------------------------------------------------------------- */
 
 static const char *window_check(const ebb_arena *a, uintptr_t lo, uintptr_t floor, uintptr_t tip,
                                 uintptr_t top)
@@ -157,7 +160,8 @@ static const char *log_check(const ebb_arena *a)
     uintptr_t lo = a->lo, floor = a->floor, tip = a->w.tip;
     for (link l = a->undo; l; l = *(link *)record_of(l)) {
         const chunk *c = record_of(l);
-        if (kind_of(l) < CHUNK || kind_of(l) > ADOPT) return "a record of the undo log is overwritten";
+        if (kind_of(l) < CHUNK || kind_of(l) > ADOPT)
+            return "a record of the undo log is overwritten";
         if (kind_of(l) != CHUNK && kind_of(l) != LARGE) continue;
         if (c->owner != a) return "a chunk belongs to another arena";
         if (c->kind != kind_of(l)) return "a chunk's header is overwritten";
@@ -190,7 +194,8 @@ const char *ebb_arena_validate(const ebb_arena *a)
     if (a == &ebb__dead) return NULL;
     if (!(a->bits & LIVE)) return "the arena has ended";
     uintptr_t limit = EBB__LOAD_RELAXED(&a->w.limit);
-    if (limit != a->floor - 1 && limit < EBB__CLOSED_MIN) return "the window's limit is not its floor";
+    if (limit != a->floor - 1 && limit < EBB__CLOSED_MIN)
+        return "the window's limit is not its floor";
     if (a->open_len > a->floor - a->lo) return "the open object is longer than what lies below it";
     const char *broken = log_check(a);
     if (!broken && a->ext) broken = children_check(a);

@@ -1,17 +1,19 @@
 /*
  * arena/strict.c: the strict layout, and the tools that see through it.
  *
- * In a strict arena every object is framed, so that its neighbours are known and its end is guarded:
+ * In a strict arena every object is framed, so that its neighbours are known and its end is
+ * guarded:
  *
  *     tip -> | frame: size, span, site, magic | object ... | guard (16 or more) | next older frame
  *
- * The chain is walked from the tip up to the window's top when objects are forgotten: their guards are
- * checked, their bytes filled (or poisoned for ASan and Memcheck), and their blocks kept from reuse for
- * a while. An arena is strict for its whole life, or not at all; its window stays closed. Objects never
- * grow in place here: a pointer kept across a growth is a bug that only luck hides.
+ * The chain is walked from the tip up to the window's top when objects are forgotten: their guards
+ * are checked, their bytes filled (or poisoned for ASan and Memcheck), and their blocks kept from
+ * reuse for a while. An arena is strict for its whole life, or not at all; its window stays closed.
+ * Objects never grow in place here: a pointer kept across a growth is a bug that only luck hides.
  *
- * The ASan functions are weak, so one library serves programs built with ASan and without. Memcheck is
- * told from other Valgrind tools by its own request, or instruction counts would measure this file.
+ * The ASan functions are weak, so one library serves programs built with ASan and without. Memcheck
+ * is told from other Valgrind tools by its own request, or instruction counts would measure this
+ * file.
  */
 #include "internal.h"
 
@@ -20,15 +22,15 @@
 #if defined(EBB_HAVE_VALGRIND) && EBB_HAVE_VALGRIND
 #include <valgrind/memcheck.h>
 #else
-#define RUNNING_ON_VALGRIND 0
-#define VALGRIND_GET_VBITS(p, bits, n) ((void)(p), (void)(bits), 0)
-#define VALGRIND_MAKE_MEM_NOACCESS(p, n) ((void)(p), (void)(n))
-#define VALGRIND_MAKE_MEM_UNDEFINED(p, n) ((void)(p), (void)(n))
-#define VALGRIND_MAKE_MEM_DEFINED(p, n) ((void)(p), (void)(n))
+#define RUNNING_ON_VALGRIND                       0
+#define VALGRIND_GET_VBITS(p, bits, n)            ((void)(p), (void)(bits), 0)
+#define VALGRIND_MAKE_MEM_NOACCESS(p, n)          ((void)(p), (void)(n))
+#define VALGRIND_MAKE_MEM_UNDEFINED(p, n)         ((void)(p), (void)(n))
+#define VALGRIND_MAKE_MEM_DEFINED(p, n)           ((void)(p), (void)(n))
 #define VALGRIND_CREATE_MEMPOOL(pool, rz, zeroed) ((void)(pool))
-#define VALGRIND_DESTROY_MEMPOOL(pool) ((void)(pool))
-#define VALGRIND_MEMPOOL_ALLOC(pool, p, n) ((void)(pool), (void)(p), (void)(n))
-#define VALGRIND_MEMPOOL_FREE(pool, p) ((void)(pool), (void)(p))
+#define VALGRIND_DESTROY_MEMPOOL(pool)            ((void)(pool))
+#define VALGRIND_MEMPOOL_ALLOC(pool, p, n)        ((void)(pool), (void)(p), (void)(n))
+#define VALGRIND_MEMPOOL_FREE(pool, p)            ((void)(pool), (void)(p))
 #endif
 
 __attribute__((weak)) void __asan_poison_memory_region(void const volatile *, size_t);
@@ -38,8 +40,8 @@ enum { FRAME_ALIGN = 8, GUARD = 16, QUARANTINE_BLOCKS = 512 };
 enum { FRESH = 0xcd, FORGOTTEN = 0xdd, GUARD_FILL = 0xfb };
 
 #define QUARANTINE_BYTES ((size_t)16 << 20)
-#define MAGIC_LIVE ((uintptr_t)0x0bb0fa4e)
-#define MAGIC_RETIRED ((uintptr_t)0x0bb0dead)
+#define MAGIC_LIVE       ((uintptr_t)0x0bb0fa4e)
+#define MAGIC_RETIRED    ((uintptr_t)0x0bb0dead)
 
 typedef struct frame {
     size_t size; /* of the object */
@@ -60,7 +62,8 @@ static char *object_of(frame *f)
     return (char *)(f + 1);
 }
 
-/* ---- tools ------------------------------------------------------------------------------------- */
+/* ---- tools -------------------------------------------------------------------------------------
+   */
 
 void ebb__tools_detect(void)
 {
@@ -91,7 +94,8 @@ static void fill(void *ptr, int byte, size_t size)
     if (!ebb__tools_active()) memset(ptr, byte, size);
 }
 
-/* ---- allocation -------------------------------------------------------------------------------- */
+/* ---- allocation --------------------------------------------------------------------------------
+   */
 
 size_t ebb__strict_overhead(size_t align)
 {
@@ -152,7 +156,8 @@ void ebb__strict_large(ebb_arena *a, chunk *c, bool forget)
     show(a, ptr, c->u.object.len);
 }
 
-/* ---- forgetting -------------------------------------------------------------------------------- */
+/* ---- forgetting --------------------------------------------------------------------------------
+   */
 
 static bool guard_is_whole(frame *f)
 {
@@ -166,8 +171,8 @@ static bool guard_is_whole(frame *f)
 static const char *frame_check(frame *f, uintptr_t to)
 {
     if (f->magic != MAGIC_LIVE && f->magic != MAGIC_RETIRED)
-        return "an object's frame was overwritten (a write before its beginning, or far past the end "
-               "of its neighbour)";
+        return "an object's frame was overwritten (a write before its beginning, or far past "
+               "its neighbour's end)";
     if (f->span < sizeof *f + f->size || (uintptr_t)f + f->span > to)
         return "an object's frame was overwritten";
     if (!guard_is_whole(f)) return "an object was written past its end";
@@ -194,8 +199,10 @@ void ebb__strict_forget(ebb_arena *a, uintptr_t from, uintptr_t to, const char *
         frame *f = (frame *)from;
         const char *broken = frame_check(f, to);
         if (broken) {
-            ebb__report(EBB_MISUSE, function, a, "%s: %zu bytes at %p; run under AddressSanitizer to "
-                                                 "see the write", broken, f->size, (void *)object_of(f));
+            ebb__report(EBB_MISUSE, function, a,
+                        "%s: %zu bytes at %p; run under AddressSanitizer to "
+                        "see the write",
+                        broken, f->size, (void *)object_of(f));
             break;
         }
         uintptr_t next = from + f->span;
@@ -205,7 +212,7 @@ void ebb__strict_forget(ebb_arena *a, uintptr_t from, uintptr_t to, const char *
     }
 }
 
-/* The frame of an object of `a`; NULL if it has none: a large block's, or of memory not in the map. */
+/* The frame of an object of `a`; NULL if it has none: a large block's, or not in the map. */
 static frame *frame_in(const ebb_arena *a, const void *ptr)
 {
     slab *s = ebb__slab_of((uintptr_t)ptr);
@@ -236,7 +243,8 @@ void ebb__strict_resized(ebb_arena *a, void *ptr, size_t size)
     f->size = size;
 }
 
-/* ---- life -------------------------------------------------------------------------------------- */
+/* ---- life --------------------------------------------------------------------------------------
+   */
 
 void ebb__strict_begin(ebb_arena *a)
 {
@@ -261,16 +269,21 @@ bool ebb__strict_owner(ebb_arena *a, const char *function)
     thread *self = ebb__thread_get(), *owner = a->ext->owner;
     if (!owner) a->ext->owner = owner = self; /* parked or detached: whoever comes first */
     if (owner == self) return true;
-    ebb__report(EBB_MISUSE, function, a, "held by thread %u (%s), used on thread %u (%s); detach there, "
-                                         "attach here",
+    ebb__report(EBB_MISUSE, function, a,
+                "held by thread %u (%s), used on thread %u (%s); detach there, "
+                "attach here",
                 owner->id, owner->name, self->id, self->name);
     return false;
 }
 
-/* ---- quarantine -------------------------------------------------------------------------------- */
+/* ---- quarantine --------------------------------------------------------------------------------
+   */
 
 static os_lock_t lock = OS_LOCK_INIT;
-static struct { unsigned klass; void *block; } ring[QUARANTINE_BLOCKS];
+static struct {
+    unsigned klass;
+    void *block;
+} ring[QUARANTINE_BLOCKS];
 static size_t ring_first, ring_count, ring_bytes;
 
 static void evict(void)
@@ -287,7 +300,8 @@ static void evict(void)
 bool ebb__quarantine(unsigned klass, void *block)
 {
     os_lock(&lock);
-    while (ring_count == QUARANTINE_BLOCKS || (ring_count && ring_bytes > QUARANTINE_BYTES)) evict();
+    while (ring_count == QUARANTINE_BLOCKS || (ring_count && ring_bytes > QUARANTINE_BYTES))
+        evict();
     size_t at = (ring_first + ring_count++) % QUARANTINE_BLOCKS;
     ring[at].klass = klass;
     ring[at].block = block;

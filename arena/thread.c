@@ -23,7 +23,8 @@ static os_lock_t lock = OS_LOCK_INIT; /* the two lists */
 static thread *all_threads, *free_threads;
 static char *pool_next, *pool_end;
 
-/* ---- batches ----------------------------------------------------------------------------------- */
+/* ---- batches
+   ----------------------------------------------------------------------------------- */
 
 static unsigned most_of(unsigned klass)
 {
@@ -51,14 +52,16 @@ static void spill(thread *t, unsigned klass, unsigned n)
 {
     stack *s = &t->stack[klass];
     if (n == 0) return;
-    for (unsigned i = 0; i < n; i++) *ebb__free_link(klass, s->slot[i]) = i + 1 < n ? s->slot[i + 1] : NULL;
+    for (unsigned i = 0; i < n; i++)
+        *ebb__free_link(klass, s->slot[i]) = i + 1 < n ? s->slot[i + 1] : NULL;
     ebb__depot_give(klass, s->slot[0], n);
     memmove(s->slot, s->slot + n, (s->count - n) * sizeof s->slot[0]);
     s->count -= n;
     if (klass >= BLOCK_CLASS) t->cached -= n * class_size(klass);
 }
 
-/* ---- the cache --------------------------------------------------------------------------------- */
+/* ---- the cache
+   --------------------------------------------------------------------------------- */
 
 /* Half a stack, but no more than half of what the thread may still cache. */
 static unsigned refill_count(const thread *t, unsigned klass)
@@ -146,7 +149,8 @@ void ebb_trim(void)
     ebb__depot_trim();
 }
 
-/* ---- threads ----------------------------------------------------------------------------------- */
+/* ---- threads
+   ----------------------------------------------------------------------------------- */
 
 static void thread_unlist(thread *t)
 {
@@ -224,7 +228,8 @@ unsigned ebb__thread_id(const thread *t)
     return t ? t->id : 0;
 }
 
-/* ---- the process ------------------------------------------------------------------------------- */
+/* ---- the process
+   ------------------------------------------------------------------------------- */
 
 static void before_fork(void)
 {

@@ -3,15 +3,16 @@
  *
  * Who may store what to w.limit
  *   anyone, any time     EBB__CLOSED
- *   the owner            EBB__CLOSED_BY_OWNER by exchange, then floor - 1 by compare-exchange from it
+ *   the owner            EBB__CLOSED_BY_OWNER by exchange, then floor - 1 by compare-exchange from
+ * it
  *   the owner            another open value, by compare-exchange from the open value it had
  * The exchange reads the closer's value, so what the closer wrote before (a new watcher) is seen by
- * the look that follows; a close that comes after the exchange makes the compare-exchange fail. Either
- * way no close is lost.
+ * the look that follows; a close that comes after the exchange makes the compare-exchange fail.
+ * Either way no close is lost.
  *
- * A scope's beginning stores an open limit plainly, then reads ebb__begin_flags. A watcher sets that
- * flag, passes a barrier through all threads, and only then closes every head. So a beginning that
- * missed the flag has stored its limit before the walk, which closes it.
+ * A scope's beginning stores an open limit plainly, then reads ebb__begin_flags. A watcher sets
+ * that flag, passes a barrier through all threads, and only then closes every head. So a beginning
+ * that missed the flag has stored its limit before the walk, which closes it.
  */
 #include "internal.h"
 
@@ -27,7 +28,8 @@ static struct {
     _Atomic uint32_t users; /* threads that may be inside its callback */
 } slots[SLOTS];
 
-/* ---- closing ----------------------------------------------------------------------------------- */
+/* ---- closing
+   ----------------------------------------------------------------------------------- */
 
 void ebb__close(ebb_arena *a)
 {
@@ -41,7 +43,8 @@ static bool failed_for_good(const ebb_arena *a)
 
 static bool stays_closed(const ebb_arena *a)
 {
-    return !(a->bits & LIVE) || (a->bits & (STRICT | ADOPTED)) || failed_for_good(a) || ebb__watched(a);
+    return !(a->bits & LIVE) || (a->bits & (STRICT | ADOPTED)) || failed_for_good(a) ||
+           ebb__watched(a);
 }
 
 /* Open the window again, unless there is a reason to keep it closed. Owner only. */
@@ -54,7 +57,8 @@ void ebb__reopen(ebb_arena *a)
                                 __ATOMIC_RELAXED);
 }
 
-/* ---- watchers ---------------------------------------------------------------------------------- */
+/* ---- watchers
+   ---------------------------------------------------------------------------------- */
 
 static bool concerns(const ebb__watcher *w, const ebb_arena *a)
 {
@@ -63,11 +67,12 @@ static bool concerns(const ebb__watcher *w, const ebb_arena *a)
     return !w->thread || w->thread == ebb__self;
 }
 
-/* Whether some watcher may want to see this arena's next allocation. One that watches a thread keeps
-   every arena closed, since any may come to that thread. */
+/* Whether some watcher may want to see this arena's next allocation. One that watches a thread
+   keeps every arena closed, since any may come to that thread. */
 bool ebb__watched(const ebb_arena *a)
 {
-    if (!(atomic_load_explicit(&ebb__begin_flags, memory_order_acquire) & BEGIN_WATCHED)) return false;
+    if (!(atomic_load_explicit(&ebb__begin_flags, memory_order_acquire) & BEGIN_WATCHED))
+        return false;
     for (int i = 0; i < SLOTS; i++) {
         if (!atomic_load_explicit(&slots[i].watcher, memory_order_acquire)) continue;
         bool wants = false;
@@ -83,7 +88,8 @@ bool ebb__watched(const ebb_arena *a)
 bool ebb__ask(ebb_arena *a, int event, size_t size, void *site)
 {
     bool refused = false;
-    if (!(atomic_load_explicit(&ebb__begin_flags, memory_order_acquire) & BEGIN_WATCHED)) return false;
+    if (!(atomic_load_explicit(&ebb__begin_flags, memory_order_acquire) & BEGIN_WATCHED))
+        return false;
     for (int i = 0; i < SLOTS; i++) {
         if (!atomic_load_explicit(&slots[i].watcher, memory_order_acquire)) continue;
         atomic_fetch_add_explicit(&slots[i].users, 1, memory_order_seq_cst);

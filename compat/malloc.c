@@ -60,7 +60,8 @@ void ebb_hook_free(void *ptr)
         return;
     }
     /* Another scope may be another thread's: its blocks wait for its end. */
-    if (owner == ebb__self->current) ebb__give_back(owner, block_of(ptr), sizeof(block) + block_of(ptr)->size);
+    if (owner == ebb__self->current)
+        ebb__give_back(owner, block_of(ptr), sizeof(block) + block_of(ptr)->size);
 }
 
 void *ebb_hook_realloc(void *ptr, size_t size)

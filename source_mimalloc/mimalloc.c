@@ -1,6 +1,6 @@
 /*
- * source_mimalloc/mimalloc.c: libebb-mimalloc, a source of slabs. See ebb/mimalloc.h for why it is a
- * library of its own, and opens mimalloc at run time instead of being linked with it.
+ * source_mimalloc/mimalloc.c: libebb-mimalloc, a source of slabs. See ebb/mimalloc.h for why it is
+ * a library of its own, and opens mimalloc at run time instead of being linked with it.
  */
 #include <ebb/mimalloc.h>
 

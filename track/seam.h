@@ -2,9 +2,9 @@
  * track/seam.h: how a watcher hears of allocations. Includes nothing of ours, so that it may stand
  * below the arenas it watches.
  *
- * A watcher is asked on the slow path of arenas whose window is closed (arena/window.c). Its callback
- * must not allocate from an arena, nor begin or end one, nor add or remove a watcher; it may be called
- * from many threads at once.
+ * A watcher is asked on the slow path of arenas whose window is closed (arena/window.c). Its
+ * callback must not allocate from an arena, nor begin or end one, nor add or remove a watcher; it
+ * may be called from many threads at once.
  */
 #ifndef EBB_TRACK_SEAM_H
 #define EBB_TRACK_SEAM_H
@@ -25,10 +25,10 @@ typedef struct ebb__watcher ebb__watcher;
 struct ebb__watcher {
     /* Return true to make the allocation fail as if there were no memory. */
     bool (*on_event)(ebb__watcher *w, int event, const void *arena, size_t size, void *site);
-    void *arena;         /* NULL: any */
-    void *profile;       /* NULL: any */
-    bool this_thread;    /* the thread that adds it */
-    void *thread;        /* the two below are filled in when it is added */
+    void *arena;      /* NULL: any */
+    void *profile;    /* NULL: any */
+    bool this_thread; /* the thread that adds it */
+    void *thread;     /* the two below are filled in when it is added */
     unsigned profile_id;
 };
 

@@ -1,6 +1,6 @@
 /*
- * track/watch.c: the two watchers of ebb/track.h, a fault injector and a counter of allocations. Neither
- * allocates from an arena that it may be watching: their own memory is the heap's.
+ * track/watch.c: the two watchers of ebb/track.h, a fault injector and a counter of allocations.
+ * Neither allocates from an arena that it may be watching: their own memory is the heap's.
  */
 #include "seam.h"
 
@@ -17,12 +17,15 @@ static void tell(ebb_status *ret_why, ebb_status why)
 static ebb__watcher watcher_for(ebb_watch whom,
                                 bool (*on_event)(ebb__watcher *, int, const void *, size_t, void *))
 {
-    ebb__watcher w = {.on_event = on_event, .arena = whom.arena, .profile = whom.profile,
+    ebb__watcher w = {.on_event = on_event,
+                      .arena = whom.arena,
+                      .profile = whom.profile,
                       .this_thread = whom.this_thread};
     return w;
 }
 
-/* ---- faults ------------------------------------------------------------------------------------ */
+/* ---- faults
+   ------------------------------------------------------------------------------------ */
 
 struct ebb_fault {
     ebb__watcher watcher;
@@ -110,12 +113,15 @@ bool ebb__fault_next(ebb_fault **f, ebb_watch whom)
         if (!hit) return false;
     }
     *f = ebb_fault_begin(whom, &params, NULL);
-    if (!*f) ebb__watcher_misuse("EBB_EACH_FAILURE", "no watcher can be added (sixteen are active, or there "
-                                                     "is no memory); end others first");
+    if (!*f)
+        ebb__watcher_misuse("EBB_EACH_FAILURE",
+                            "no watcher can be added (sixteen are active, or there "
+                            "is no memory); end others first");
     return *f != NULL;
 }
 
-/* ---- counting ---------------------------------------------------------------------------------- */
+/* ---- counting
+   ---------------------------------------------------------------------------------- */
 
 struct ebb_counter {
     ebb__watcher watcher;

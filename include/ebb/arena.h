@@ -40,32 +40,34 @@ typedef struct ebb_budget ebb_budget;
 
 /** How an arena is to be. Start from EBB_ARENA_PARAMS_INIT; 0 always means "the default". */
 typedef struct ebb_arena_params {
-    const char *name;      /**< shown by reports and gdb; kept, so usually a literal */
-    size_t size;           /**< bytes expected; the first chunk is chosen to fit. A hint */
-    void *buffer;          /**< used before any other memory, at any alignment; must outlive the arena */
-    size_t buffer_size;    /**< at least 512; about 320 of it go to the control block */
-    size_t soft, hard;     /**< limits in held bytes, see ebb_arena_set_limit */
-    size_t reserve;        /**< bytes that ebb_recover opens after a failure; 0: 1 KiB */
-    ebb_budget *budget;    /**< charged for what is held; kept */
+    const char *name; /**< shown by reports and gdb; kept, so usually a literal */
+    size_t size;      /**< bytes expected; the first chunk is chosen to fit. A hint */
+    void *buffer;     /**< used before any other memory, at any alignment; must outlive the arena */
+    size_t buffer_size;       /**< at least 512; about 320 of it go to the control block */
+    size_t soft, hard;        /**< limits in held bytes, see ebb_arena_set_limit */
+    size_t reserve;           /**< bytes that ebb_recover opens after a failure; 0: 1 KiB */
+    ebb_budget *budget;       /**< charged for what is held; kept */
     const ebb_source *source; /**< all objects of this arena lie there; kept until destroy */
-    bool buffer_only;      /**< when the buffer is full fail (EBB_E_MEMORY), else take chunks as usual */
-    bool wipe;             /**< zero what was used, on destroy, reset, rewind and shrink */
-    bool sticky;           /**< after a failure fail until ebb_recover, as scopes do */
+    bool buffer_only; /**< when the buffer is full fail (EBB_E_MEMORY), else take chunks as usual */
+    bool wipe;        /**< zero what was used, on destroy, reset, rewind and shrink */
+    bool sticky;      /**< after a failure fail until ebb_recover, as scopes do */
 } ebb_arena_params;
 
+/* clang-format off */
 #ifdef __cplusplus
 #define EBB_ARENA_PARAMS_INIT {}
 #else
 #define EBB_ARENA_PARAMS_INIT {0}
 #endif
+/* clang-format on */
 
 /**
  * Make an arena; NULL @params: all defaults. Destroy it with ebb_arena_destroy.
  * Fails: never returns NULL. If there is no memory, or @params make no sense, the arena has failed
- * already: every allocation returns NULL and ebb_failed tells why. Such an arena can't be recovered.
- * With a buffer the control block lies in it too, so nothing else is taken until it is full. What such
- * arenas, and those with a source of their own, can't: be found by ebb_arena_of, serve the hooks of
- * compat/malloc.h, open a reserve; and one with a buffer can't be adopted.
+ * already: every allocation returns NULL and ebb_failed tells why. Such an arena can't be
+ * recovered. With a buffer the control block lies in it too, so nothing else is taken until it is
+ * full. What such arenas, and those with a source of their own, can't: be found by ebb_arena_of,
+ * serve the hooks of compat/malloc.h, open a reserve; and one with a buffer can't be adopted.
  * Cost: as a scope's beginning, tens of instructions. Threads: any; the caller holds it.
  */
 EBB_API EBB_MUST_USE EBB_NONNULL_RESULT ebb_arena *ebb_arena_create(const ebb_arena_params *params);
@@ -80,9 +82,9 @@ EBB_API void ebb_arena_destroy(ebb_arena **a);
 
 /**
  * Empty @a for the next use: run its cleanups newest first, forget all objects, clear a failure.
- * Its first chunk is kept if that was all it needed, else the next use begins with one that fits; the
- * rest goes to the thread's cache.
- * Marks taken before are dead. Children still open are ended first, and reported.
+ * Its first chunk is kept if that was all it needed, else the next use begins with one that fits;
+ * the rest goes to the thread's cache. Marks taken before are dead. Children still open are ended
+ * first, and reported.
  * Cost: O(undo records). Threads: the holder.
  */
 EBB_API void ebb_arena_reset(ebb_arena *a);
@@ -94,16 +96,18 @@ EBB_API void ebb_arena_trim(ebb_arena *a);
 
 /*
  * Rules of the family: the result is in scope (until the arena ends, is reset, or rewinds past the
- * allocation); a size of 0 gives a pointer that is not NULL, nor unique, nor to be read; sizes and products are checked for
- * overflow; failure is NULL and remembered (see ebb_failed), or a jump inside ebb_try.
+ * allocation); a size of 0 gives a pointer that is not NULL, nor unique, nor to be read; sizes and
+ * products are checked for overflow; failure is NULL and remembered (see ebb_failed), or a jump
+ * inside ebb_try.
  * Threads: the holder. Cost: a size known at compile time, 7 instructions and one branch inline.
  */
 
 /** Allocate @size bytes, aligned as malloc does, not zeroed. */
 EBB_ALLOC_SIZE(2) static inline void *ebb_alloc(ebb_arena *a, size_t size);
 
-/** Allocate @size bytes aligned to @align, not zeroed. @align is a power of two up to 2 MiB. A larger one
-    may be refused (EBB_E_INVALID); one that is no power of two gives an unspecified alignment. */
+/** Allocate @size bytes aligned to @align, not zeroed. @align is a power of two up to 2 MiB. A
+    larger one may be refused (EBB_E_INVALID); one that is no power of two gives an unspecified
+    alignment. */
 EBB_ALLOC_SIZE(2) static inline void *ebb_alloc_aligned(ebb_arena *a, size_t size, size_t align);
 
 /** Allocate @size zeroed bytes, aligned as malloc does. */
@@ -142,16 +146,16 @@ EBB_API char *ebb_vprintf(ebb_arena *a, const char *fmt, va_list args) EBB_PRINT
  * large is growing already. Growing any other moves it: the old copy stays readable until the scope
  * ends, but is no longer yours. A move reserves half as much again. Shrinking never moves.
  * After ebb_arena_mark, the growing object moves on its next growth, and that copy dies with the
- * mark. The caller keeps the size. Alignment after a move is as ebb_alloc's, whatever it was before. A
- * @new_size of 0 gives the bytes back; the result may be passed on to the next call.
- * On failure @ptr is untouched. Cost: O(1) in place.
+ * mark. The caller keeps the size. Alignment after a move is as ebb_alloc's, whatever it was
+ * before. A @new_size of 0 gives the bytes back; the result may be passed on to the next call. On
+ * failure @ptr is untouched. Cost: O(1) in place.
  */
 EBB_API EBB_MUST_USE void *ebb_resize(ebb_arena *a, void *ptr, size_t old_size, size_t new_size);
 
 /**
  * Return @ptr itself if it lies in @to or in an ancestor of @to, else a copy of its @size bytes in
- * @to, aligned as malloc does. For the one value that must outlive its scope: copies one object, not
- * what it points to. Memory that is not an arena's (a literal, the heap) is copied too.
+ * @to, aligned as malloc does. For the one value that must outlive its scope: copies one object,
+ * not what it points to. Memory that is not an arena's (a literal, the heap) is copied too.
  */
 EBB_API void *ebb_promote(ebb_arena *to, const void *ptr, size_t size);
 
@@ -160,26 +164,29 @@ EBB_API void *ebb_promote(ebb_arena *to, const void *ptr, size_t size);
 /**
  * Run @fn(@arg) when @a ends, is reset, or rewinds past here; newest first; once. @fn may allocate
  * from @a and defer more; what it defers runs next. @fn must not end @a. Inside a cleanup a failed
- * allocation returns NULL and is remembered; it never jumps, but to an ebb_try begun in the cleanup.
+ * allocation returns NULL and is remembered; it never jumps, but to an ebb_try begun in the
+ * cleanup.
  * Fails: false when the cleanup can't be registered; @fn has then run already, so nothing leaks.
  * After a failure of @a it still registers, from the reserve. Cost: one 32-byte allocation.
  */
 EBB_API bool ebb_defer(ebb_arena *a, void (*fn)(void *), void *arg);
 
-/** Forget the newest cleanup (@fn, @arg) without running it; false: there is none. Cost: O(records). */
+/** Forget the newest cleanup (@fn, @arg) without running it; false: there is none. Cost:
+    O(records). */
 EBB_API bool ebb_defer_cancel(ebb_arena *a, void (*fn)(void *), void *arg);
 
 /* ---- failure --------------------------------------------------------------------------------- */
 
-/** Return the first failure since @a began, was reset or recovered; EBB_OK if there was none. In an arena
-    that is not sticky, allocation goes on after it; the failure stays to be asked for. */
+/** Return the first failure since @a began, was reset or recovered; EBB_OK if there was none. In an
+    arena that is not sticky, allocation goes on after it; the failure stays to be asked for. */
 EBB_API ebb_status ebb_failed(const ebb_arena *a);
 
 /**
  * Clear @a's failure and open its reserve, so that the error reply can be built. The reserve comes
- * from a small stock of the process (16 blocks of 4 KiB), above the hard limit; when the stock is used
- * up, or the reserve is, the next allocation fails again. Does nothing if @a has not failed, or never had
- * any memory: for that case an error reply must be static, or be made over a buffer on the stack.
+ * from a small stock of the process (16 blocks of 4 KiB), above the hard limit; when the stock is
+ * used up, or the reserve is, the next allocation fails again. Does nothing if @a has not failed,
+ * or never had any memory: for that case an error reply must be static, or be made over a buffer on
+ * the stack.
  */
 EBB_API void ebb_recover(ebb_arena *a);
 
@@ -189,24 +196,24 @@ typedef int ebb_task(ebb_arena *a, void *arg);
  * Run @task(@a, @arg). While it runs, allocation from @a or its descendants never returns NULL: a
  * failure, or an ebb_raise, ends every lexical scope (EBB_SCOPE) and every child scope of @a begun
  * inside, runs their cleanups, restores the current scope, and returns from here.
- * Returns the task's result, a negative ebb_status, or the raised code. @a itself is not rewound and
- * its cleanups stay pending: the error text may lie in it. If @a has failed already, that failure is
- * returned and @task does not run.
- * What is not undone: EBB_TEMP (the memory stays until @a ends), cleanup attributes of your own, locks,
- * files: give those to ebb_defer. As with longjmp, foreign frames in between never know.
- * The task's own negative result looks like a failure; ebb_failed tells the one from the other.
- * Tries nest; a failure goes to the innermost whose arena is the failing one or an ancestor of it.
- * Roots begun inside (ebb_scope_begin) are not ended: they have holders of their own. Local variables
- * changed inside the task live in its frame and are gone; those of the caller are safe.
- * Not across a fiber switch. In C++ only if no frame in between has destructors.
+ * Returns the task's result, a negative ebb_status, or the raised code. @a itself is not rewound
+ * and its cleanups stay pending: the error text may lie in it. If @a has failed already, that
+ * failure is returned and @task does not run. What is not undone: EBB_TEMP (the memory stays until
+ * @a ends), cleanup attributes of your own, locks, files: give those to ebb_defer. As with longjmp,
+ * foreign frames in between never know. The task's own negative result looks like a failure;
+ * ebb_failed tells the one from the other. Tries nest; a failure goes to the innermost whose arena
+ * is the failing one or an ancestor of it. Roots begun inside (ebb_scope_begin) are not ended: they
+ * have holders of their own. Local variables changed inside the task live in its frame and are
+ * gone; those of the caller are safe. Not across a fiber switch. In C++ only if no frame in between
+ * has destructors.
  */
 EBB_API EBB_MUST_USE int ebb_try(ebb_arena *a, ebb_task *task, void *arg);
 
 /**
- * Leave, from any depth, for the ebb_try of @a or of the nearest ancestor that has one, which returns
- * @code, an ebb_status or a number of yours. @a does not become failed.
- * Misuse: @code 0, no such ebb_try on this thread, or out of a cleanup; if the misuse handler returns,
- * the process aborts, since there is nowhere to go.
+ * Leave, from any depth, for the ebb_try of @a or of the nearest ancestor that has one, which
+ * returns @code, an ebb_status or a number of yours. @a does not become failed.
+ * Misuse: @code 0, no such ebb_try on this thread, or out of a cleanup; if the misuse handler
+ * returns, the process aborts, since there is nowhere to go.
  */
 EBB_API EBB_NORETURN void ebb_raise(ebb_arena *a, int code);
 
@@ -218,18 +225,21 @@ typedef struct ebb_mark {
     uint32_t ebb__open_len, ebb__serial;
 } ebb_mark;
 
-/** Remember where @a is. The object being grown is frozen: growing it copies. Cost: a few stores. */
+/** Remember where @a is. The object being grown is frozen: growing it copies. Cost: a few
+    stores. */
 EBB_API EBB_MUST_USE ebb_mark ebb_arena_mark(ebb_arena *a);
 
 /**
- * Forget everything allocated since @mark: run the cleanups registered since, newest first; children
- * begun since are ended, and reported. Adoptions since the mark are undone with it. A failure stays.
- * The same mark may be used again. Misuse: a mark that is no longer valid, if it can be told.
+ * Forget everything allocated since @mark: run the cleanups registered since, newest first;
+ * children begun since are ended, and reported. Adoptions since the mark are undone with it. A
+ * failure stays. The same mark may be used again. Misuse: a mark that is no longer valid, if it can
+ * be told.
  * Cost: O(records since the mark).
  */
 EBB_API void ebb_arena_rewind(ebb_arena *a, ebb_mark mark);
 
-/** EBB_TEMP(a): a declaration; what is allocated from a below it is forgotten at the closing brace. */
+/** EBB_TEMP(a): a declaration; what is allocated from a below it is forgotten at the closing
+    brace. */
 #if EBB_HAS_SCOPE
 #define EBB_TEMP(a)                                                                                \
     ebb__temp EBB__UNIQUE(ebb__temp_) __attribute__((cleanup(ebb__temp_end), unused)) =            \
@@ -240,8 +250,8 @@ EBB_API void ebb_arena_rewind(ebb_arena *a, ebb_mark mark);
 
 /**
  * Make everything of *@child part of @into, and null the handle: its objects live, and its cleanups
- * wait, as if they had been made in @into just now. O(1), and never fails: if @into is then above its
- * limit, its next allocation fails. A failure of the child sticks to @into.
+ * wait, as if they had been made in @into just now. O(1), and never fails: if @into is then above
+ * its limit, its next allocation fails. A failure of the child sticks to @into.
  * Misuse: @into is *@child or below it; the child is current, or inside an ebb_try.
  */
 EBB_API void ebb_arena_adopt(ebb_arena *into, ebb_arena **child);
@@ -259,11 +269,12 @@ EBB_API ebb_arena *ebb_arena_parent(const ebb_arena *a);
 /* ---- limits ---------------------------------------------------------------------------------- */
 
 /**
- * Limit the bytes @a and its descendants hold, counted in whole chunks: ebb_arena_set_limit(a, 0, 1 << 20,
- * 0) is a hard limit of 1 MiB. Passing @soft is counted in the stats; an allocation that would pass @hard
- * fails with EBB_E_LIMIT. 0: no limit. @reserve is what ebb_recover opens, 0: 1 KiB. Near the limit
- * smaller chunks are taken. Above the hard limit can lie only: the reserve, what was adopted, and the
- * first block (320 to 1024 bytes) of a child, which has then failed already.
+ * Limit the bytes @a and its descendants hold, counted in whole chunks: ebb_arena_set_limit(a, 0, 1
+ * << 20, 0) is a hard limit of 1 MiB. Passing @soft is counted in the stats; an allocation that
+ * would pass @hard fails with EBB_E_LIMIT. 0: no limit. @reserve is what ebb_recover opens, 0: 1
+ * KiB. Near the limit smaller chunks are taken. Above the hard limit can lie only: the reserve,
+ * what was adopted, and the first block (320 to 1024 bytes) of a child, which has then failed
+ * already.
  * Fails: false if there is no memory for the bookkeeping.
  */
 EBB_API bool ebb_arena_set_limit(ebb_arena *a, size_t soft, size_t hard, size_t reserve);
@@ -276,17 +287,20 @@ typedef struct ebb_budget_params {
     size_t quantum;   /**< credit a thread draws at a time; 0: 64 KiB, or hard/64 if that is less */
 } ebb_budget_params;
 
+/* clang-format off */
 #ifdef __cplusplus
 #define EBB_BUDGET_PARAMS_INIT {}
 #else
 #define EBB_BUDGET_PARAMS_INIT {0}
 #endif
+/* clang-format on */
 
 /**
  * Make a budget, part of @parent if that is not NULL: what is charged here is charged there too.
  * Threads draw credit in quanta, so up to quantum x threads bytes below the limit may be out of a
- * thread's reach while others hold them as unused credit. NULL @params: all defaults, which only count.
- * A scope that begins when there is nothing left has failed already. Fails: NULL when there is no memory.
+ * thread's reach while others hold them as unused credit. NULL @params: all defaults, which only
+ * count. A scope that begins when there is nothing left has failed already. Fails: NULL when there
+ * is no memory.
  */
 EBB_API ebb_budget *ebb_budget_create(ebb_budget *parent, const ebb_budget_params *params);
 
@@ -308,27 +322,29 @@ EBB_API void ebb_budget_get_stats(const ebb_budget *b, ebb_budget_stats *ret_);
 /** Copy @label (at most 47 bytes of it) as @a's name in reports and gdb; false if out of memory. */
 EBB_API bool ebb_arena_set_label(ebb_arena *a, const char *label);
 
-/** Return the name of @a: its label, its params' or its profile's name, or "?". In scope, or static. */
+/** Return the name of @a: its label, its params' or its profile's name, or "?". In scope, or
+    static. */
 EBB_API const char *ebb_arena_name(const ebb_arena *a);
 
 /** What can be known of one arena without keeping count on the hot path. */
 typedef struct ebb_arena_stats {
-    size_t held;       /**< bytes of chunks and large blocks it has, those adopted included */
-    size_t used;       /**< of those, handed out: objects, their padding, records of cleanups */
-    size_t peak;       /**< the most held since it began */
-    size_t charged;    /**< held by it and its descendants; only where a limit or budget counts it */
-    uint32_t chunks;   /**< the head included */
-    uint32_t large;    /**< blocks of their own */
-    uint32_t cleanups; /**< pending */
-    uint32_t children; /**< open child scopes */
+    size_t held;     /**< bytes of chunks and large blocks it has, those adopted included */
+    size_t used;     /**< of those, handed out: objects, their padding, records of cleanups */
+    size_t peak;     /**< the most held since it began */
+    size_t charged;  /**< held by it and its descendants; only where a limit or budget counts it */
+    uint32_t chunks; /**< the head included */
+    uint32_t large;  /**< blocks of their own */
+    uint32_t cleanups;     /**< pending */
+    uint32_t children;     /**< open child scopes */
     uint32_t soft_crossed; /**< times the soft limit was passed */
-    ebb_status failed; /**< as ebb_failed */
+    ebb_status failed;     /**< as ebb_failed */
 } ebb_arena_stats;
 
 /** Fill @ret_. Cost: O(undo records). Threads: the holder. */
 EBB_API void ebb_arena_get_stats(const ebb_arena *a, ebb_arena_stats *ret_);
 
-/** Describe @of to a person in a few lines of text, made in @in; NULL as ebb_alloc. The one may be the other. */
+/** Describe @of to a person in a few lines of text, made in @in; NULL as ebb_alloc. The one may
+    be the other. */
 EBB_API char *ebb_arena_describe(const ebb_arena *of, ebb_arena *in);
 
 /**
@@ -337,13 +353,14 @@ EBB_API char *ebb_arena_describe(const ebb_arena *of, ebb_arena *in);
  */
 EBB_API const char *ebb_arena_validate(const ebb_arena *a);
 
-/* ---- the inline path: below here nothing is for reading but the curious ----------------------- */
+/* ---- the inline path: below here nothing is for reading but the curious
+   ----------------------- */
 
 /*
- * A pointer comes down from `tip`; `limit` is one below the lowest address it may reach. Whoever wants
- * to see, refuse or delay allocations stores UINTPTR_MAX to `limit`: then every call takes the slow
- * path, and the inline path needs no flag. These two words, the comparison and the slow path's
- * signature are frozen per soname.
+ * A pointer comes down from `tip`; `limit` is one below the lowest address it may reach. Whoever
+ * wants to see, refuse or delay allocations stores UINTPTR_MAX to `limit`: then every call takes
+ * the slow path, and the inline path needs no flag. These two words, the comparison and the slow
+ * path's signature are frozen per soname.
  */
 typedef struct ebb__window {
     uintptr_t tip, limit;
@@ -361,17 +378,17 @@ EBB_API EBB_COLD void *ebb__alloc_overflow(ebb_arena *a);
 
 #if EBB_GNUC
 #define EBB__SMALL_CONSTANT(n) (__builtin_constant_p((n) < EBB__NO_WRAP) && (n) < EBB__NO_WRAP)
-#define EBB__LOAD_RELAXED(p) __atomic_load_n((p), __ATOMIC_RELAXED)
+#define EBB__LOAD_RELAXED(p)   __atomic_load_n((p), __ATOMIC_RELAXED)
 /* Not a tail call: the return address that the slow path sees is then the call site's own. */
 #define EBB__KEEP_SITE(p) __asm__ volatile("" : "+r"(p))
 #else
 #define EBB__SMALL_CONSTANT(n) 0
-#define EBB__LOAD_RELAXED(p) (*(volatile uintptr_t *)(p))
-#define EBB__KEEP_SITE(p) ((void)0)
+#define EBB__LOAD_RELAXED(p)   (*(volatile uintptr_t *)(p))
+#define EBB__KEEP_SITE(p)      ((void)0)
 #endif
 
 #define EBB__JOIN2(a, b) a##b
-#define EBB__JOIN(a, b) EBB__JOIN2(a, b)
+#define EBB__JOIN(a, b)  EBB__JOIN2(a, b)
 #if EBB_GNUC
 #define EBB__UNIQUE(prefix) EBB__JOIN(prefix, __COUNTER__)
 #else

@@ -11,9 +11,9 @@
  *   - Thread words, one per type: "Handoff" (one thread at a time may touch it), "Confined" (only
  *     the thread that made it), "Frozen" (immutable, any), "Synchronized" (any, at once).
  *
- * Everywhere: no function is async-signal-safe. After fork the child may use the arenas that the forking
- * thread held; those of other threads are lost to it, as their threads are. The library, and a library
- * that holds an ebb_profile or a source, can't be unloaded.
+ * Everywhere: no function is async-signal-safe. After fork the child may use the arenas that the
+ * forking thread held; those of other threads are lost to it, as their threads are. The library,
+ * and a library that holds an ebb_profile or a source, can't be unloaded.
  *
  * Compiles as C11 and as C++11. Feature macros are always 0 or 1 and never change a public layout.
  */
@@ -40,14 +40,14 @@
 #define EBB_HAS_SCOPE EBB_GNUC
 
 #if EBB_GNUC
-#define EBB_API __attribute__((visibility("default")))
-#define EBB_NORETURN __attribute__((noreturn))
+#define EBB_API               __attribute__((visibility("default")))
+#define EBB_NORETURN          __attribute__((noreturn))
 #define EBB_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
-#define EBB_LIKELY(x) __builtin_expect(!!(x), 1)
-#define EBB_MUST_USE __attribute__((warn_unused_result))
-#define EBB_COLD __attribute__((cold, noinline))
-#define EBB_ALLOC_SIZE(n) __attribute__((alloc_size(n)))
-#define EBB_NONNULL_RESULT __attribute__((returns_nonnull))
+#define EBB_LIKELY(x)         __builtin_expect(!!(x), 1)
+#define EBB_MUST_USE          __attribute__((warn_unused_result))
+#define EBB_COLD              __attribute__((cold, noinline))
+#define EBB_ALLOC_SIZE(n)     __attribute__((alloc_size(n)))
+#define EBB_NONNULL_RESULT    __attribute__((returns_nonnull))
 #else
 #define EBB_API
 #define EBB_NORETURN
@@ -101,8 +101,8 @@ EBB_API const char *ebb_status_name(int status);
 
 /* ---- strings --------------------------------------------------------------------------------- */
 
-/** A view of bytes: not owned, not necessarily NUL-terminated. Passed and returned by value. The word of
-    the layers above (names and containers); nothing on the ground floor takes one. */
+/** A view of bytes: not owned, not necessarily NUL-terminated. Passed and returned by value. The
+    word of the layers above (names and containers); nothing on the ground floor takes one. */
 typedef struct ebb_str {
     const char *ptr;
     size_t len;
@@ -128,8 +128,8 @@ typedef void ebb_misuse_fn(void *ctx, const ebb_misuse *what);
 
 /**
  * Send misuse reports to @fn with @ctx; NULL restores the default, which writes the line to stderr
- * and, for EBB_MISUSE, aborts. If @fn returns, the call that noticed does nothing further (an allocation
- * returns NULL).
+ * and, for EBB_MISUSE, aborts. If @fn returns, the call that noticed does nothing further (an
+ * allocation returns NULL).
  * Lifetime: keeps @ctx until the next call of this function.
  * Threads: any; reports may come from any thread, so @fn must be ready for that. The last report's
  * text also stays in the variable `ebb__last_misuse`, where a core dump shows it.
@@ -139,15 +139,15 @@ EBB_API void ebb_on_misuse(ebb_misuse_fn *fn, void *ctx);
 /**
  * How much is checked at run time, in the same binary. Each level includes those before it.
  *
- * AddressSanitizer and Valgrind's Memcheck need no level and no special build: in a program built with
- * the one or run under the other every arena has the strict layout by itself, and the tool sees a read
- * after end, reset or rewind, and an access past an object, where it happens.
+ * AddressSanitizer and Valgrind's Memcheck need no level and no special build: in a program built
+ * with the one or run under the other every arena has the strict layout by itself, and the tool
+ * sees a read after end, reset or rewind, and an access past an object, where it happens.
  */
 typedef enum ebb_checks {
-    EBB_CHECKS_OFF = 0,    /**< only what would corrupt memory: a handle that has ended or was adopted,
+    EBB_CHECKS_OFF = 0, /**< only what would corrupt memory: a handle that has ended or was adopted,
                                 end and destroy mixed up, a raise with nowhere to go */
-    EBB_CHECKS_CHEAP = 1,  /**< default: whatever begin, end, enter and leave can see for free */
-    EBB_CHECKS_STRICT = 2, /**< owner thread on every call, red zones, freed bytes filled and held
+    EBB_CHECKS_CHEAP = 1,   /**< default: whatever begin, end, enter and leave can see for free */
+    EBB_CHECKS_STRICT = 2,  /**< owner thread on every call, red zones, freed bytes filled and held
                                 back for a while; about 10x slower, layout differs */
     EBB_CHECKS_VALIDATE = 3 /**< also ebb_arena_validate at every end, reset, mark and rewind */
 } ebb_checks;

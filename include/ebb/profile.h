@@ -17,35 +17,43 @@ extern "C" {
 #endif
 
 /**
- * A kind of request. Static: it must live as long as the process. Synchronized once a scope has begun
- * with it; set the public fields before that. At most 1023 of them learn; scopes of any more, and those
- * begun without a profile, share an anonymous one. Two of one name share their line in the saved file.
+ * A kind of request. Static: it must live as long as the process. Synchronized once a scope has
+ * begun with it; set the public fields before that. At most 1023 of them learn; scopes of any more,
+ * and those begun without a profile, share an anonymous one. Two of one name share their line in
+ * the saved file.
  */
 typedef struct ebb_profile {
     const char *name;   /**< shown by reports, key of the saved file; a literal */
     size_t soft, hard;  /**< limits of each scope in held bytes, see ebb_arena_set_limit; 0: none */
     ebb_budget *budget; /**< charged by each scope; NULL: none */
     uint32_t reserve;   /**< bytes that ebb_recover opens; 0: 1 KiB */
-    uint8_t percentile; /**< share of scopes that the learned sizes should fit; 0 or above 100: 75 */
-    bool wipe;          /**< zero what was used when it ends, resets, rewinds or shrinks */
+    uint8_t
+        percentile; /**< share of scopes that the learned sizes should fit; 0 or above 100: 75 */
+    bool wipe;      /**< zero what was used when it ends, resets, rewinds or shrinks */
     uint16_t ebb__reserved;
-    uint32_t ebb__start;            /* what a scope begins with, learned; 0: not begun yet */
+    uint32_t ebb__start; /* what a scope begins with, learned; 0: not begun yet */
     uint32_t ebb__reserved2;
     void *ebb__reserved3;
 } ebb_profile;
 
 /** EBB_PROFILE("name", .field = value, ...): a static initialiser. */
 #if defined(__cplusplus) && __cplusplus < 202002L
-#define EBB_PROFILE(...) {__VA_ARGS__} /* no designators before C++20: values in order */
+#define EBB_PROFILE(...)                                                                           \
+    {                                                                                              \
+        __VA_ARGS__                                                                                \
+    } /* no designators before C++20: values in order */
 #else
-#define EBB_PROFILE(...) {.name = __VA_ARGS__}
+#define EBB_PROFILE(...)                                                                           \
+    {                                                                                              \
+        .name = __VA_ARGS__                                                                        \
+    }
 #endif
 
 /** What a profile has learned. */
 typedef struct ebb_profile_stats {
-    uint64_t samples;    /**< scopes looked at, a sixteenth of those that ended */
+    uint64_t samples;                    /**< scopes looked at, a sixteenth of those that ended */
     size_t used_p50, used_p95, used_max; /**< bytes used by a sampled scope, to an eighth */
-    size_t head, body;   /**< bytes of the first chunk, and of the one that an overflow takes */
+    size_t head, body; /**< bytes of the first chunk, and of the one that an overflow takes */
 } ebb_profile_stats;
 
 /** Fill @ret_. Samples still held by threads are not counted yet. Threads: any. */
@@ -59,10 +67,11 @@ EBB_API ebb_status ebb_profile_save(const char *path);
 
 /**
  * Read such a file; profiles of those names begin warm, those that have not begun yet included.
- * Fails: EBB_E_IO, EBB_E_SYNTAX, EBB_E_MEMORY; nothing has then been changed, and if @ret_why is not
- * NULL, *@ret_why is a text made in @in that names the line and what is wrong with it.
+ * Fails: EBB_E_IO, EBB_E_SYNTAX, EBB_E_MEMORY; nothing has then been changed, and if @ret_why is
+ * not NULL, *@ret_why is a text made in @in that names the line and what is wrong with it.
  */
-EBB_API EBB_MUST_USE ebb_status ebb_profile_load(const char *path, ebb_arena *in, const char **ret_why);
+EBB_API EBB_MUST_USE ebb_status ebb_profile_load(const char *path, ebb_arena *in,
+                                                 const char **ret_why);
 
 #ifdef __cplusplus
 }

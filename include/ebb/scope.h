@@ -9,7 +9,8 @@
  *
  *   life      begin, begin_in, end      An event loop may have thousands open; parking one needs no
  *                                       call, and what begins next is not its child.
- *   current   enter, leave              Which scope the allocator hooks of other libraries use on this
+ *   current   enter, leave              Which scope the allocator hooks of other libraries use on
+ * this
  *                                       thread (compat/malloc.h). Nothing else reads it.
  *   holder    detach, attach            Which thread may touch it.
  *
@@ -29,8 +30,8 @@ extern "C" {
 
 /**
  * Begin a scope, a root; NULL @profile: an anonymous one. It is sticky (see ebb_failed).
- * Fails: never NULL; without memory it has failed already. Cost: under twenty instructions in steady
- * state; no lock, no atomic read-modify-write. Threads: any; the caller holds it.
+ * Fails: never NULL; without memory it has failed already. Cost: under twenty instructions in
+ * steady state; no lock, no atomic read-modify-write. Threads: any; the caller holds it.
  */
 EBB_API EBB_MUST_USE EBB_NONNULL_RESULT ebb_arena *ebb_scope_begin(ebb_profile *profile);
 
@@ -42,8 +43,8 @@ EBB_API EBB_MUST_USE EBB_NONNULL_RESULT ebb_arena *ebb_scope_begin_in(ebb_arena 
                                                                       ebb_profile *profile);
 
 /**
- * End *@a: run its cleanups newest first, let go of its memory, null the handle (first: the variable
- * may lie inside the scope).
+ * End *@a: run its cleanups newest first, let go of its memory, null the handle (first: the
+ * variable may lie inside the scope).
  * Lifetime: every pointer that came from it is dead when this returns.
  * Fails: never. Children still open are ended first, youngest first, and reported. Misuse: a scope
  * that has ended, is current on this thread, is the arena of a running ebb_try, or was made by
@@ -65,9 +66,10 @@ EBB_API bool ebb_scope_set_data(ebb_arena *a, void *data);
 EBB_API void *ebb_scope_data(const ebb_arena *a);
 
 /**
- * Charge what @a holds, and what it will hold, to @budget instead of its present one; NULL: to none.
- * Any arena, not only a scope. For a tenant that is known only once the headers are parsed. If that passes the limit, the next
- * allocation that needs a chunk fails, not this. Fails: false if out of memory; nothing has changed.
+ * Charge what @a holds, and what it will hold, to @budget instead of its present one; NULL: to
+ * none. Any arena, not only a scope. For a tenant that is known only once the headers are parsed.
+ * If that passes the limit, the next allocation that needs a chunk fails, not this. Fails: false if
+ * out of memory; nothing has changed.
  */
 EBB_API bool ebb_scope_charge(ebb_arena *a, ebb_budget *budget);
 
@@ -86,14 +88,14 @@ EBB_API ebb_arena *ebb_scope_current(void);
 /* ---- holder ---------------------------------------------------------------------------------- */
 
 /**
- * Get *@a ready for another thread: make it a root if it is a child, null the handle, return it. Put
- * it in a queue (whose hand-over must synchronise, as any does), and let the receiver attach it.
- * A root that is merely parked may also be handed over and ended without this.
+ * Get *@a ready for another thread: make it a root if it is a child, null the handle, return it.
+ * Put it in a queue (whose hand-over must synchronise, as any does), and let the receiver attach
+ * it. A root that is merely parked may also be handed over and ended without this.
  */
 EBB_API EBB_MUST_USE ebb_arena *ebb_scope_detach(ebb_arena **a);
 
-/** Take hold of @a on this thread: so that the owner checks know (EBB_CHECKS_STRICT); else it costs and
-    changes nothing. A root that comes here only to be ended needs none. */
+/** Take hold of @a on this thread: so that the owner checks know (EBB_CHECKS_STRICT); else it costs
+    and changes nothing. A root that comes here only to be ended needs none. */
 EBB_API void ebb_scope_attach(ebb_arena *a);
 
 /* ---- lexical --------------------------------------------------------------------------------- */
@@ -103,9 +105,9 @@ EBB_API void ebb_scope_attach(ebb_arena *a);
 /**
  * EBB_SCOPE(name, profile): a declaration. Begins a scope, a child of the innermost EBB_SCOPE or
  * ebb_try arena around it on this thread, else a root; makes it current; declares `ebb_arena *const
- * name`. Leaves and ends it at the closing brace, however that is reached: return, break, goto, or a
- * raise through it. May not cross a fiber switch. If the thread exits (pthread_exit) with one open, it is
- * ended then, and reported.
+ * name`. Leaves and ends it at the closing brace, however that is reached: return, break, goto, or
+ * a raise through it. May not cross a fiber switch. If the thread exits (pthread_exit) with one
+ * open, it is ended then, and reported.
  */
 #define EBB_SCOPE(name, profile)                                                                   \
     ebb__lexical EBB__JOIN(ebb__lexical_, name)                                                    \
@@ -119,7 +121,8 @@ EBB_API void ebb_scope_attach(ebb_arena *a);
 
 #endif /* EBB_HAS_SCOPE */
 
-/* ---- what the macros above expand to ---------------------------------------------------------- */
+/* ---- what the macros above expand to
+   ---------------------------------------------------------- */
 
 typedef struct ebb__lexical {
     ebb_arena *arena;           /* the scope */

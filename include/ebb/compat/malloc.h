@@ -2,9 +2,9 @@
  * ebb/compat/malloc.h: malloc-shaped hooks over the thread's current scope.
  *
  * For libraries that take allocator hooks without a context pointer (jansson, cJSON, libxml2, ...).
- * Inside EBB_ENTER(a), or between ebb_scope_enter and ebb_scope_leave, they allocate from that scope;
- * outside they use the C library's heap. A block carries its size in a 16-byte header when it lies in
- * an arena; heap blocks carry nothing and are ordinary malloc blocks.
+ * Inside EBB_ENTER(a), or between ebb_scope_enter and ebb_scope_leave, they allocate from that
+ * scope; outside they use the C library's heap. A block carries its size in a 16-byte header when
+ * it lies in an arena; heap blocks carry nothing and are ordinary malloc blocks.
  *
  * free and realloc find out by address, in two loads, whose a block is:
  *   - the heap's: it goes to free or realloc, whatever scope is current;
@@ -14,11 +14,11 @@
  * address, so while such an arena is current the hooks return NULL and the arena's failure is
  * EBB_E_UNSUPPORTED.
  *
- * Failure: NULL, and the scope remembers it (ebb_failed): a library may report its own error and hide
- * the cause. Hooks never jump to an ebb_try: foreign frames are on the stack.
- * realloc, free and size are for blocks that these functions returned, not for what ebb_alloc did.
- * A block of another scope may be passed to free from any thread, and to realloc by that scope's holder.
- * Not for blocks that outlive the request (a library's caches): make those outside EBB_ENTER.
+ * Failure: NULL, and the scope remembers it (ebb_failed): a library may report its own error and
+ * hide the cause. Hooks never jump to an ebb_try: foreign frames are on the stack. realloc, free
+ * and size are for blocks that these functions returned, not for what ebb_alloc did. A block of
+ * another scope may be passed to free from any thread, and to realloc by that scope's holder. Not
+ * for blocks that outlive the request (a library's caches): make those outside EBB_ENTER.
  */
 #ifndef EBB_COMPAT_MALLOC_H
 #define EBB_COMPAT_MALLOC_H
