@@ -153,6 +153,12 @@ static bool is_open(const ebb_arena *a, const void *ptr)
     return a->open_len && a->floor - a->open_len == (uintptr_t)ptr;
 }
 
+/* It is open, and no mark that is still valid needs its bytes. */
+static bool may_give_back(const ebb_arena *a, const void *ptr)
+{
+    return is_open(a, ptr) && !(a->bits & THAWED);
+}
+
 /* Put the open object's end at `end`, which is at or above its beginning. */
 static void open_end(ebb_arena *a, uintptr_t end)
 {
@@ -176,7 +182,7 @@ static void *open_here(ebb_arena *a, size_t size, size_t want)
     if (want > room) want = size;
     if (want == 0 || want > UINT32_MAX) return NULL;
     a->open_len = (uint32_t)want;
-    a->bits |= TOUCHED;
+    a->bits = (a->bits & ~(uint32_t)THAWED) | TOUCHED;
     ebb__set_floor(a, ptr + want);
     return (void *)ptr;
 }
@@ -198,11 +204,11 @@ static void drop_if_empty(ebb_arena *a, chunk *newest)
     ebb__block_give(a, c);
 }
 
-/* Move to the floor of a new chunk; `was_open`: the old place at the old floor is given back. */
+/* Move to the floor of a new chunk. */
 static void *open_in_new_chunk(ebb_arena *a, void *ptr, size_t old, size_t size,
                                ebb_status *ret_why)
 {
-    bool was_open = is_open(a, ptr);
+    bool gives_back = may_give_back(a, ptr);
     if (with_reserve(size) > UINT32_MAX) return large(a, size, EBB_ALIGN_DEFAULT, ret_why);
     size_t align = EBB_ALIGN_DEFAULT;
     bool fits = ebb__push_chunk(a, with_reserve(size) + align, ret_why) ||
@@ -211,7 +217,7 @@ static void *open_in_new_chunk(ebb_arena *a, void *ptr, size_t old, size_t size,
     chunk *c = record_of(a->undo);
     void *to = open_here(a, size, with_reserve(size));
     if (old) memcpy(to, ptr, old < size ? old : size);
-    if (was_open) {
+    if (gives_back) {
         ebb__wipe(a, (uintptr_t)ptr, c->u.before.floor);
         c->u.before.floor = (uintptr_t)ptr;
         c->before_open = 0;
@@ -262,11 +268,11 @@ static void *grow(ebb_arena *a, void *ptr, size_t old, size_t size, ebb_status *
 
 static void *shrink(ebb_arena *a, void *ptr, size_t old, size_t size)
 {
-    if (is_open(a, ptr)) {
+    if (size < old && may_give_back(a, ptr)) {
         open_end(a, (uintptr_t)ptr + size);
     } else if (size < old) {
-        if (a->bits & STRICT) ebb__strict_resized(a, ptr, size);
         ebb__wipe(a, (uintptr_t)ptr + size, (uintptr_t)ptr + old);
+        if (a->bits & STRICT) ebb__strict_resized(a, ptr, size);
     }
     return ptr;
 }
@@ -275,6 +281,7 @@ void *ebb__resize(ebb_arena *a, void *ptr, size_t old_size, size_t new_size, enu
                   void *site)
 {
     ebb_status why = EBB_E_MEMORY;
+    if (old_size == 0 && new_size > 0) ptr = NULL; /* owns nothing: its place may be another's */
     bool shrinks = ptr && new_size <= old_size;
     if (EBB__LOAD_RELAXED(&a->w.limit) >= EBB__CLOSED_MIN) {
         if (a != &ebb__dead && !ebb__check_live(a, "ebb_resize")) return NULL;
@@ -299,7 +306,7 @@ void ebb__give_back(ebb_arena *a, void *ptr, size_t size)
 {
     if (a->bits & STRICT) {
         ebb__strict_retire(a, ptr);
-    } else if (is_open(a, ptr)) {
+    } else if (may_give_back(a, ptr)) {
         open_end(a, (uintptr_t)ptr);
     } else if (a->w.tip == (uintptr_t)ptr && (uintptr_t)ptr + size <= window_top(a)) {
         ebb__wipe(a, (uintptr_t)ptr, (uintptr_t)ptr + size);
@@ -408,8 +415,10 @@ bool ebb_defer(ebb_arena *a, void (*fn)(void *), void *arg)
 /* A mark may refer to the record, so it stays, as one that does nothing. */
 bool ebb_defer_cancel(ebb_arena *a, void (*fn)(void *), void *arg)
 {
+    if (a == &ebb__dead) return false;
     for (link l = a->undo; l; l = *(link *)record_of(l)) {
         defer *d = record_of(l);
+        if (kind_of(l) == ADOPT && ebb_defer_cancel(tombstone_of(l), fn, arg)) return true;
         if (kind_of(l) != DEFER || d->fn != fn || d->arg != arg) continue;
         d->fn = NULL;
         return true;

@@ -90,6 +90,7 @@ static void pop_chunk(ebb_arena *a, chunk *c)
     a->w.tip = c->u.before.tip;
     a->lo = c->before_lo;
     a->open_len = c->before_open;
+    a->bits |= THAWED; /* there may have been a mark since */
     ebb__set_floor(a, c->u.before.floor);
     ebb__block_give(a, c);
 }
@@ -118,12 +119,7 @@ static void pop_adopted(ebb_arena *a, ebb_arena *child)
 {
     a->undo = child->lo;
     child->bits = (child->bits & ~(uint32_t)ADOPTED) | LIVE;
-    child->lo = head_lo(child);
-    for (link l = child->undo; l; l = *(link *)record_of(l)) {
-        if (kind_of(l) != CHUNK) continue;
-        child->lo = ((chunk *)record_of(l))->lo;
-        break;
-    }
+    child->lo = window_lo(child);
     ebb__arena_finish(child, NULL);
 }
 
@@ -134,9 +130,7 @@ static void pop(ebb_arena *a)
     case CHUNK: pop_chunk(a, record); break;
     case LARGE: pop_large(a, record); break;
     case DEFER: pop_defer(a, record); break;
-    case ADOPT: /* the record is the tombstone's `lo` */
-        pop_adopted(a, (ebb_arena *)(void *)((char *)record - offsetof(ebb_arena, lo)));
-        break;
+    case ADOPT: pop_adopted(a, tombstone_of(a->undo)); break;
     }
     a->bits |= MARKED; /* for all we know a mark refers to what is newest now */
 }
@@ -372,7 +366,10 @@ ebb_mark ebb_arena_mark(ebb_arena *a)
 {
     ebb_mark m = {0, 0, 0, 0, 0};
     if (a == &ebb__dead || !ebb__check_live(a, "ebb_arena_mark")) return m;
-    if (unlikely(a->bits & STRICT) && !ebb__strict_owner(a, "ebb_arena_mark")) return m;
+    if (unlikely(a->bits & STRICT)) {
+        if (!ebb__strict_owner(a, "ebb_arena_mark")) return m;
+        ebb__strict_mark(a);
+    }
     m.ebb__tip = a->w.tip;
     m.ebb__floor = a->floor;
     m.ebb__undo = a->undo;
@@ -400,6 +397,7 @@ static void window_to_mark(ebb_arena *a, const ebb_mark *m)
     ebb__wipe(a, m->ebb__floor, a->floor);
     a->w.tip = m->ebb__tip;
     a->open_len = m->ebb__open_len;
+    a->bits |= THAWED;
     ebb__set_floor(a, m->ebb__floor);
 }
 
@@ -416,6 +414,7 @@ void ebb_arena_rewind(ebb_arena *a, ebb_mark m)
     if (a->ext && a->ext->first_child) ebb__end_children(a, m.ebb__serial, "ebb_arena_rewind");
     ebb__pop_to(a, m.ebb__undo);
     window_to_mark(a, &m);
+    if (unlikely(a->bits & STRICT)) ebb__strict_mark(a);
 }
 
 /* ---- children
@@ -446,6 +445,32 @@ void ebb__end_children(ebb_arena *a, uint32_t after, const char *function)
                 "ebb_scope_keep_open",
                 ebb_arena_name(child));
         ebb__arena_finish(child, CALLER);
+    }
+}
+
+void ebb__link_child(ebb_arena *a, ebb_arena *parent)
+{
+    ext *e = a->ext, *pe = parent->ext;
+    a->parent = parent;
+    e->next = pe->first_child;
+    e->previous = NULL;
+    if (e->next) e->next->ext->previous = a;
+    pe->first_child = a;
+    pe->children++;
+    e->born = ++pe->serial;
+}
+
+/* Oldest first, so that their order stays. With no memory for an ext they stay where they are. */
+static void move_children(ebb_arena *into, ebb_arena *from)
+{
+    if (!from->ext || !from->ext->first_child || !ebb__ext_get(into)) return;
+    ebb_arena *oldest = from->ext->first_child;
+    while (oldest->ext->next) oldest = oldest->ext->next;
+    for (ebb_arena *c = oldest, *newer; c; c = newer) {
+        newer = c->ext->previous;
+        ebb__unlink_child(c);
+        ebb__link_child(c, into);
+        ebb__mark_subtree(c);
     }
 }
 
@@ -504,6 +529,7 @@ void ebb_arena_adopt(ebb_arena *into, ebb_arena **handle)
     ebb_status failed = ebb_failed(child);
     move_charges(into, child);
     if (child->ext) ebb__unlink_child(child);
+    move_children(into, child);
     ebb__close(child);
     child->open_len = 0;
     child->parent = into;

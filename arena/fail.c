@@ -95,8 +95,10 @@ void ebb_recover(ebb_arena *a)
 /* ---- try and raise
    ----------------------------------------------------------------------------- */
 
+/* Nobody knows whose child an arena without memory would have been: the innermost try answers. */
 static try_frame *frame_for(const thread *t, const ebb_arena *a)
 {
+    if (a == &ebb__dead) return t->try_top;
     for (try_frame *f = t->try_top; f; f = f->outer)
         for (const ebb_arena *x = a; x; x = x->parent)
             if (x == f->arena) return f;
@@ -198,8 +200,9 @@ void ebb_raise(ebb_arena *a, int code)
     try_frame *f = frame_for(t, a);
     if (f && code != 0 && f->cleanups == t->cleanups) unwind(t, f, code);
     const char *why = code == 0 ? "code 0 would look like success; raise another"
-                      : f       ? "a cleanup may not leave by a raise; return instead"
-                                : "no ebb_try on this thread for this arena or one above it";
+                      : f || t->cleanups
+                          ? "a cleanup may not leave by a raise; return instead"
+                          : "no ebb_try on this thread for this arena or one above it";
     ebb__report(EBB_MISUSE, "ebb_raise", a, "%s", why);
     abort(); /* documented: there is nowhere to go */
 }

@@ -143,6 +143,7 @@ enum {
     STRICT = 0x4000,   /* framed objects, owner checks; the window stays closed */
     ADOPTED = 0x8000,  /* a tombstone: parent is the adopter, lo the link of its ADOPT record */
     TOUCHED = 0x10000, /* see the invariants */
+    THAWED = 0x20000,  /* the open object is older than a mark: its place is not given back */
     PROFILE_SHIFT = 20 /* above: the profile's id */
 };
 
@@ -165,6 +166,12 @@ struct ebb_arena {
 };
 _Static_assert(sizeof(struct ebb_arena) == CONTROL_SIZE, "the control block is one cache line");
 
+/* An ADOPT record is the `lo` of the arena that was adopted. */
+static inline ebb_arena *tombstone_of(link l)
+{
+    return (ebb_arena *)((uintptr_t)record_of(l) - offsetof(ebb_arena, lo));
+}
+
 /* What few arenas need: limits, names, relations. A block of EXT_CLASS. */
 struct ext {
     ebb_arena *first_child, *next, *previous; /* siblings: next is older */
@@ -174,10 +181,11 @@ struct ext {
     const ebb_source *source;
     void *data;
     const char *name;
-    void *owner;           /* the thread that holds it, when STRICT */
-    size_t held, peak;     /* own blocks, since there is an ext */
-    uintptr_t buffer;      /* base of the caller's buffer */
-    uint64_t try_id;       /* innermost ebb_try at its beginning; 0: none */
+    void *owner;                 /* the thread that holds it, when STRICT */
+    size_t held, peak;           /* own blocks, since there is an ext */
+    uintptr_t buffer;            /* base of the caller's buffer */
+    uint32_t frames, old_frames; /* STRICT: framed so far; those that a mark may bring back */
+    uint64_t try_id;             /* innermost ebb_try at its beginning; 0: none */
     uint32_t serial, born; /* children begun so far; the parent's serial at its own beginning */
     uint32_t children, soft_crossed;
     int8_t failed; /* status, when the two bits can't say it */
@@ -214,6 +222,14 @@ static inline uintptr_t window_top(const ebb_arena *a)
     for (link l = a->undo; l; l = *(link *)record_of(l))
         if (kind_of(l) == CHUNK) return (uintptr_t)record_of(l);
     return head_top(a);
+}
+
+/* Where the current window's block begins: `lo`, but for a tombstone, whose `lo` is a link. */
+static inline uintptr_t window_lo(const ebb_arena *a)
+{
+    for (link l = a->undo; l; l = *(link *)record_of(l))
+        if (kind_of(l) == CHUNK) return ((chunk *)record_of(l))->lo;
+    return head_lo(a);
 }
 
 static inline size_t head_size(const ebb_arena *a)
@@ -376,6 +392,7 @@ void ebb__pop_to(ebb_arena *a, link stop);
 void ebb__set_floor(ebb_arena *a, uintptr_t floor);
 bool ebb__push_chunk(ebb_arena *a, size_t need, ebb_status *ret_why);
 void ebb__end_children(ebb_arena *a, uint32_t after, const char *function);
+void ebb__link_child(ebb_arena *a, ebb_arena *parent);
 void ebb__unlink_child(ebb_arena *a);
 void ebb__mark_subtree(ebb_arena *a);
 size_t ebb__held_tree(const ebb_arena *a);
@@ -409,6 +426,7 @@ void ebb__strict_unpoison(const void *ptr, size_t size);
 void ebb__strict_window(ebb_arena *a);
 const char *ebb__strict_check(const ebb_arena *a, uintptr_t from, uintptr_t to);
 bool ebb__strict_owner(ebb_arena *a, const char *function);
+void ebb__strict_mark(ebb_arena *a);
 void ebb__strict_begin(ebb_arena *a);
 void ebb__strict_end(ebb_arena *a);
 bool ebb__quarantine(unsigned klass, void *block);

@@ -125,10 +125,9 @@ static void begin_with(ebb_profile *p, unsigned id, unsigned head, unsigned body
     __atomic_store_n(&p->ebb__start, (uint32_t)id << PROFILE_SHIFT | bits, __ATOMIC_RELEASE);
 }
 
-static void learn(record *r)
+static void learn_for(const record *r, ebb_profile *p)
 {
     enum { BODY_PERCENTILE = 95 };
-    ebb_profile *p = r->profile;
     unsigned percent = p->percentile && p->percentile <= 100 ? p->percentile : DEFAULT_PERCENTILE;
     size_t used = percentile_of(r, percent);
     unsigned head = head_for(used);
@@ -137,6 +136,11 @@ static void learn(record *r)
     size_t in_head = class_size(head) - CONTROL_SIZE;
     unsigned body = body_for(used > in_head ? used - in_head : 0);
     begin_with(p, p->ebb__start >> PROFILE_SHIFT, head, body);
+}
+
+static void learn(const record *r)
+{
+    for (ebb_profile *p = r->profile; p; p = p->ebb__twin) learn_for(r, p);
 }
 
 void ebb__profile_sample(thread *t, const ebb_arena *a)
@@ -188,9 +192,32 @@ static record *take_loaded(const char *name)
     return NULL;
 }
 
+static record *begun_by_name(const char *name)
+{
+    for (unsigned i = 1; i <= record_count; i++) {
+        record *r = atomic_load_explicit(&records[i], memory_order_relaxed);
+        if (strcmp(r->name, name) == 0) return r;
+    }
+    return NULL;
+}
+
+/* Another profile of that name learns with the first. */
+static bool join(ebb_profile *p, record *r)
+{
+    p->ebb__twin = r->profile->ebb__twin;
+    r->profile->ebb__twin = p;
+    begin_with(p, r->profile->ebb__start >> PROFILE_SHIFT, DEFAULT_HEAD, DEFAULT_BODY);
+    if (r->total) learn(r);
+    return true;
+}
+
 static bool register_locked(ebb_profile *p)
 {
     if (p->ebb__start) return true;
+    /* The anonymous one first, so that it has a place when there are too many. */
+    if (p != &ebb__anonymous && !register_locked(&ebb__anonymous)) return false;
+    record *same = begun_by_name(p->name ? p->name : "");
+    if (same) return join(p, same);
     if (record_count == PROFILES - 1) return false;
     record *r = take_loaded(p->name ? p->name : "");
     if (!r) r = record_new();
@@ -466,15 +493,6 @@ static bool read_all(in *r, const char *text)
 /* ---- taking it over
    ---------------------------------------------------------------------------- */
 
-static record *begun_by_name(const char *name, unsigned from)
-{
-    for (unsigned i = from; i <= record_count; i++) {
-        record *r = atomic_load_explicit(&records[i], memory_order_relaxed);
-        if (strcmp(r->name, name) == 0) return r;
-    }
-    return NULL;
-}
-
 static void replace(record *r, const record *by)
 {
     ebb_profile *p = r->profile;
@@ -496,7 +514,7 @@ static bool reserve_new(in *r, record **spare)
     unsigned fresh = 0;
     for (unsigned i = 0; i < r->count; i++) {
         spare[i] = NULL;
-        if (begun_by_name(r->read[i]->name, 1) || waiting_by_name(r->read[i]->name)) continue;
+        if (begun_by_name(r->read[i]->name) || waiting_by_name(r->read[i]->name)) continue;
         if (loaded_count + ++fresh > PROFILES) return wrong(r, "too many profiles");
         if (!(spare[i] = record_new())) return wrong(r, "out of memory");
     }
@@ -509,12 +527,8 @@ static void take_over(in *r, record **spare)
         const record *from = r->read[i];
         record *to = waiting_by_name(from->name);
         if (spare[i] && !to) loaded[loaded_count++] = to = spare[i];
-        if (to) replace(to, from);
-        for (unsigned id = 1; id <= record_count; id++) {
-            record *begun = atomic_load_explicit(&records[id], memory_order_relaxed);
-            if (begun_by_name(from->name, id) != begun) continue;
-            replace(begun, from);
-        }
+        if (!to) to = begun_by_name(from->name);
+        replace(to, from);
     }
 }
 

@@ -81,17 +81,6 @@ ebb_arena *ebb_scope_begin(ebb_profile *p)
     return a;
 }
 
-static void link_child(ebb_arena *a, ebb_arena *parent)
-{
-    ext *e = a->ext, *pe = parent->ext;
-    e->next = pe->first_child;
-    if (e->next) e->next->ext->previous = a;
-    pe->first_child = a;
-    pe->children++;
-    e->born = ++pe->serial;
-    e->try_id = ebb__try_id(ebb__self);
-}
-
 ebb_arena *ebb_scope_begin_in(ebb_arena *parent, ebb_profile *p)
 {
     if (parent == &ebb__dead || !ebb__check_live(parent, "ebb_scope_begin_in")) return &ebb__dead;
@@ -104,7 +93,8 @@ ebb_arena *ebb_scope_begin_in(ebb_arena *parent, ebb_profile *p)
         ebb__arena_finish(a, CALLER);
         return &ebb__dead;
     }
-    link_child(a, parent);
+    ebb__link_child(a, parent);
+    a->ext->try_id = ebb__try_id(ebb__self);
     a->bits |= parent->bits & WIPE;
     ebb__limits_begin(a);
     return a;

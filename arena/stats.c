@@ -20,9 +20,7 @@ typedef struct totals {
 
 static void add_up(const ebb_arena *a, totals *t)
 {
-    uintptr_t lo = a->lo, floor = a->floor, tip = a->w.tip;
-    if (a->bits & ADOPTED)
-        lo = floor; /* a tombstone's is a link; what grew there is counted below */
+    uintptr_t lo = window_lo(a), floor = a->floor, tip = a->w.tip;
     for (link l = a->undo; l; l = *(link *)record_of(l)) {
         chunk *c = record_of(l);
         switch (kind_of(l)) {
@@ -40,9 +38,7 @@ static void add_up(const ebb_arena *a, totals *t)
             t->large++;
             break;
         case DEFER: t->cleanups += ((defer *)record_of(l))->fn != NULL; break;
-        case ADOPT:
-            add_up((ebb_arena *)(void *)((char *)record_of(l) - offsetof(ebb_arena, lo)), t);
-            break;
+        case ADOPT: add_up(tombstone_of(l), t); break;
         }
     }
     t->used += window_used(lo, floor, tip, head_top(a));
@@ -79,7 +75,7 @@ size_t ebb__held_tree(const ebb_arena *a)
     size_t held = ebb__held(a);
     for (link l = a->undo; l; l = *(link *)record_of(l)) {
         if (kind_of(l) != ADOPT) continue;
-        const ebb_arena *t = (ebb_arena *)(void *)((char *)record_of(l) - offsetof(ebb_arena, lo));
+        const ebb_arena *t = tombstone_of(l);
         held += ebb__held_tree(t) - ebb__held(t);
     }
     if (!a->ext) return held;

@@ -4,7 +4,7 @@
  * In a strict arena every object is framed, so that its neighbours are known and its end is
  * guarded:
  *
- *     tip -> | frame: size, span, site, magic | object ... | guard (16 or more) | next older frame
+ *     tip -> | frame: size, span, number, magic | object ... | guard, 16 at least | older frame
  *
  * The chain is walked from the tip up to the window's top when objects are forgotten: their guards
  * are checked, their bytes filled (or poisoned for ASan and Memcheck), and their blocks kept from
@@ -44,9 +44,10 @@ enum { FRESH = 0xcd, FORGOTTEN = 0xdd, GUARD_FILL = 0xfb };
 #define MAGIC_RETIRED    ((uintptr_t)0x0bb0dead)
 
 typedef struct frame {
-    size_t size; /* of the object */
-    size_t span; /* from here to the next older frame, or to the window's top */
-    void *site;
+    size_t size;     /* of the object */
+    size_t span;     /* from here to the next older frame, or to the window's top */
+    uint32_t number; /* in its arena, from 0 */
+    uint32_t unused;
     uintptr_t magic;
 } frame;
 
@@ -130,7 +131,7 @@ void *ebb__strict_bump(ebb_arena *a, size_t size, size_t align)
     ebb__strict_unpoison(f, sizeof *f);
     f->size = size;
     f->span = top - at;
-    f->site = NULL;
+    f->number = a->ext->frames++;
     f->magic = MAGIC_LIVE;
     show(a, (void *)ptr, size);
     fill((void *)(ptr + size), GUARD_FILL, top - ptr - size);
@@ -218,16 +219,24 @@ static frame *frame_in(const ebb_arena *a, const void *ptr)
     slab *s = ebb__slab_of((uintptr_t)ptr);
     if (!s || ebb_arena_of(ptr) != a) return NULL;
     size_t size = s->block_size ? s->block_size : s->size;
-    if (((uintptr_t)ptr - s->base) % size < sizeof(frame)) return NULL;
+    uintptr_t at = ((uintptr_t)ptr - s->base) % size;
+    const chunk *c = (chunk *)((uintptr_t)ptr - at + size - CONTROL_SIZE);
+    if (at < sizeof(frame) || (s->kind != SLAB_HEAD && c->kind == LARGE)) return NULL;
     frame *f = frame_of(ptr);
     return f->magic == MAGIC_LIVE ? f : NULL;
+}
+
+/* Objects made so far are older than a mark, and a rewind may bring them back as they are now. */
+void ebb__strict_mark(ebb_arena *a)
+{
+    a->ext->old_frames = a->ext->frames;
 }
 
 /* An object has moved, or was given back: it is not to be used again. */
 void ebb__strict_retire(ebb_arena *a, void *ptr)
 {
     frame *f = frame_in(a, ptr);
-    if (!f) return;
+    if (!f || f->number < a->ext->old_frames) return;
     f->magic = MAGIC_RETIRED;
     hide(a, ptr, f->size);
 }

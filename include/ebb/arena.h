@@ -143,8 +143,8 @@ EBB_API char *ebb_vprintf(ebb_arena *a, const char *fmt, va_list args) EBB_PRINT
 /**
  * Change the size of @ptr, which came from @a with @old_size bytes (NULL with 0: allocate).
  * One object at a time grows in place; it is the last that had to move, unless one at least half as
- * large is growing already. Growing any other moves it: the old copy stays readable until the scope
- * ends, but is no longer yours. A move reserves half as much again. Shrinking never moves.
+ * large is growing already. Growing any other moves it: the old copy is no longer yours. A move
+ * reserves half as much again. Shrinking never moves.
  * After ebb_arena_mark, the growing object moves on its next growth, and that copy dies with the
  * mark. The caller keeps the size. Alignment after a move is as ebb_alloc's, whatever it was
  * before. A @new_size of 0 gives the bytes back; the result may be passed on to the next call. On
@@ -202,7 +202,8 @@ typedef int ebb_task(ebb_arena *a, void *arg);
  * @a ends), cleanup attributes of your own, locks, files: give those to ebb_defer. As with longjmp,
  * foreign frames in between never know. The task's own negative result looks like a failure;
  * ebb_failed tells the one from the other. Tries nest; a failure goes to the innermost whose arena
- * is the failing one or an ancestor of it. Roots begun inside (ebb_scope_begin) are not ended: they
+ * is the failing one or an ancestor of it; one of a scope that never got memory goes to the
+ * innermost there is. Roots begun inside (ebb_scope_begin) are not ended: they
  * have holders of their own. Local variables changed inside the task live in its frame and are
  * gone; those of the caller are safe. Not across a fiber switch. In C++ only if no frame in between
  * has destructors.
@@ -250,7 +251,8 @@ EBB_API void ebb_arena_rewind(ebb_arena *a, ebb_mark mark);
 
 /**
  * Make everything of *@child part of @into, and null the handle: its objects live, and its cleanups
- * wait, as if they had been made in @into just now. O(1), and never fails: if @into is then above
+ * wait, as if they had been made in @into just now; its open children become @into's. O(1) but
+ * for those, and never fails: if @into is then above
  * its limit, its next allocation fails. A failure of the child sticks to @into.
  * Misuse: @into is *@child or below it; the child is current, or inside an ebb_try.
  */

@@ -33,21 +33,17 @@ typedef struct ebb_profile {
     uint16_t ebb__reserved;
     uint32_t ebb__start; /* what a scope begins with, learned; 0: not begun yet */
     uint32_t ebb__reserved2;
-    void *ebb__reserved3;
+    struct ebb_profile *ebb__twin; /* another of the same name */
 } ebb_profile;
 
 /** EBB_PROFILE("name", .field = value, ...): a static initialiser. */
+/* clang-format off */
 #if defined(__cplusplus) && __cplusplus < 202002L
-#define EBB_PROFILE(...)                                                                           \
-    {                                                                                              \
-        __VA_ARGS__                                                                                \
-    } /* no designators before C++20: values in order */
+#define EBB_PROFILE(...) {__VA_ARGS__} /* no designators before C++20: values in order */
 #else
-#define EBB_PROFILE(...)                                                                           \
-    {                                                                                              \
-        .name = __VA_ARGS__                                                                        \
-    }
+#define EBB_PROFILE(...) {.name = __VA_ARGS__}
 #endif
+/* clang-format on */
 
 /** What a profile has learned. */
 typedef struct ebb_profile_stats {

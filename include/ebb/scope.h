@@ -112,7 +112,8 @@ EBB_API void ebb_scope_attach(ebb_arena *a);
 #define EBB_SCOPE(name, profile)                                                                   \
     ebb__lexical EBB__JOIN(ebb__lexical_, name)                                                    \
         __attribute__((cleanup(ebb__lexical_end), unused));                                        \
-    ebb_arena *const name = ebb__lexical_begin(&EBB__JOIN(ebb__lexical_, name), (profile))
+    ebb_arena *const name __attribute__((unused)) =                                                \
+        ebb__lexical_begin(&EBB__JOIN(ebb__lexical_, name), (profile))
 
 /** EBB_ENTER(a): a declaration; a is current on this thread until the closing brace. */
 #define EBB_ENTER(a)                                                                               \
