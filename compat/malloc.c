@@ -1,7 +1,7 @@
 /*
  * compat/malloc.c: malloc-shaped hooks over the current scope (ebb/compat/malloc.h).
  *
- *     | size, unused | the caller's bytes ... |
+ *     | size, pad | the caller's bytes ... |
  *
  * Whose a block is, its address tells (ebb_arena_of), so nothing of the kind is stored.
  */
@@ -14,7 +14,7 @@
 
 typedef struct block {
     size_t size;
-    uintptr_t unused; /* malloc's alignment is two words */
+    size_t pad; /* bytes between its end and what lay above, so that all can be given back */
 } block;
 _Static_assert(sizeof(block) == EBB_ALIGN_DEFAULT, "the caller's bytes stay aligned");
 
@@ -29,10 +29,13 @@ static void *allocate(ebb_arena *a, size_t size, void *site)
     if (unlikely(a->ext && (a->ext->embedded || a->ext->source)))
         return ebb__fail(a, EBB_E_UNSUPPORTED, MODE_STICK);
     if (unlikely(size > PTRDIFF_MAX)) return ebb__fail(a, EBB_E_MEMORY, MODE_STICK);
+    uintptr_t above = a->w.tip;
     block *b = ebb__bump(a, size + sizeof *b, EBB_ALIGN_DEFAULT);
     if (unlikely(!b)) b = ebb__obtain(a, size + sizeof *b, EBB_ALIGN_DEFAULT, MODE_STICK, site);
     if (unlikely(!b)) return NULL;
     b->size = size;
+    size_t pad = above - ((uintptr_t)(b + 1) + size); /* in another chunk: anything */
+    b->pad = pad < EBB_ALIGN_DEFAULT ? pad : 0;
     return b + 1;
 }
 
@@ -60,8 +63,8 @@ void ebb_hook_free(void *ptr)
         return;
     }
     /* Another scope may be another thread's: its blocks wait for its end. */
-    if (owner == ebb__self->current)
-        ebb__give_back(owner, block_of(ptr), sizeof(block) + block_of(ptr)->size);
+    block *b = block_of(ptr);
+    if (owner == ebb__self->current) ebb__give_back(owner, b, sizeof *b + b->size + b->pad);
 }
 
 void *ebb_hook_realloc(void *ptr, size_t size)
@@ -74,6 +77,7 @@ void *ebb_hook_realloc(void *ptr, size_t size)
     b = ebb__resize(owner, b, sizeof *b + b->size, sizeof *b + size, MODE_STICK, CALLER);
     if (!b) return NULL;
     b->size = size;
+    b->pad = 0;
     return b + 1;
 }
 

@@ -178,11 +178,12 @@ Test(profile, threads_may_learn_at_once)
 
 /* ---- the file ---------------------------------------------------------------------------------- */
 
-static char folder[] = "ebb-test-XXXXXX";
-static char path[64], other[64];
+static char folder[256], path[280], other[280];
 
 static void make_folder(void)
 {
+    const char *base = getenv("TMPDIR");
+    snprintf(folder, sizeof folder, "%s/ebb-test-XXXXXX", base && *base ? base : P_tmpdir);
     cr_assert_not_null(mkdtemp(folder));
     snprintf(path, sizeof path, "%s/profiles", folder);
     snprintf(other, sizeof other, "%s/other", folder);
@@ -333,7 +334,7 @@ Test(profile, a_save_that_cannot_be_leaves_the_old_file)
     learn_all();
     cr_assert_eq(ebb_profile_save(path), EBB_OK);
     size_t n = read_file(path, text, sizeof text);
-    char in_the_way[80];
+    char in_the_way[300];
     snprintf(in_the_way, sizeof in_the_way, "%s.new", path);
     cr_assert_eq(mkdir(in_the_way, 0700), 0);
     cr_assert_eq(ebb_profile_save(path), EBB_E_IO);
