@@ -529,6 +529,7 @@ void ebb_arena_adopt(ebb_arena *into, ebb_arena **handle)
     ebb_status failed = ebb_failed(child);
     move_charges(into, child);
     if (child->ext) ebb__unlink_child(child);
+    if (unlikely(into->bits & child->bits & STRICT)) into->ext->frames += child->ext->frames;
     move_children(into, child);
     ebb__close(child);
     child->open_len = 0;

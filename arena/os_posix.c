@@ -16,16 +16,11 @@
 #include <sys/syscall.h>
 #endif
 
-#ifndef MAP_NORESERVE
-#define MAP_NORESERVE 0
-#endif
-
 void *os_reserve(size_t size, size_t align)
 {
     size_t more = size + align;
     if (more < size) return NULL;
-    char *p = mmap(NULL, more, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-                   -1, 0);
+    char *p = mmap(NULL, more, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (p == MAP_FAILED) return NULL;
     char *start = (char *)(((uintptr_t)p + align - 1) & -(uintptr_t)align);
     if (start > p) munmap(p, (size_t)(start - p));

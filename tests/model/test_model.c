@@ -282,7 +282,11 @@ static void step_defer(model *m)
 {
     if (m->now.cleanup_count == MOST_CLEANUPS) return;
     int number = ++running->next_cleanup;
-    MUST(ebb_defer(m->arena, run_cleanup, (void *)(intptr_t)number));
+    if (!ebb_defer(m->arena, run_cleanup, (void *)(intptr_t)number)) { /* the stock is used up */
+        MUST(running->ran_count == 1 && running->ran[0] == number);
+        running->ran_count = 0;
+        return;
+    }
     m->now.cleanups[m->now.cleanup_count++] = number;
 }
 

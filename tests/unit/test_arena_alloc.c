@@ -10,6 +10,7 @@
 #include <locale.h>
 #include <stdlib.h>
 #include <string.h>
+#include <wchar.h>
 
 enum { KIB = 1 << 10, MIB = 1 << 20 };
 
@@ -140,6 +141,7 @@ Test(arena_alloc, a_size_of_0_is_not_null)
 
 Test(arena_alloc, a_size_of_0_in_a_full_window_is_not_null)
 {
+    if (!layout_is_plain()) cr_skip_test("red zones never let it come so close");
     static _Alignas(64) char buffer[1024];
     ebb_arena_params params = EBB_ARENA_PARAMS_INIT;
     params.buffer = buffer;
@@ -205,6 +207,7 @@ Test(arena_alloc, products_that_overflow_fail)
 Test(arena_alloc, more_than_4_gib)
 {
     if (!layout_is_plain()) cr_skip_test("too much for this tool");
+    if (TESTS_ASAN || TESTS_TSAN) cr_skip_test("shadow memory of gigabytes takes minutes");
     const size_t n = (size_t)5 << 30;
     ebb_arena *a = ebb_arena_create(NULL);
     char *p = ebb_alloc_optional(a, n);

@@ -1,0 +1,24 @@
+/*
+ * bench/arena/peer_mimalloc.c: mimalloc's malloc and free.
+ */
+#include "peer.h"
+
+#include "mimalloc_common.h"
+
+static void *(*peer_malloc)(size_t);
+static void *(*peer_realloc)(void *, size_t);
+static void (*peer_free)(void *);
+
+static const char *missing(void)
+{
+    const char *why = mimalloc_load();
+    if (why) return why;
+    int found = load_symbol(mimalloc, "mi_malloc", &peer_malloc) &&
+                load_symbol(mimalloc, "mi_realloc", &peer_realloc) &&
+                load_symbol(mimalloc, "mi_free", &peer_free);
+    return found ? NULL : load_error();
+}
+
+#include "malloc_like.h"
+
+PEER_TABLE(peer_mimalloc, "mimalloc malloc", missing, run_w8, PEER_SLOTS_ALL, mimalloc_version, 1);
