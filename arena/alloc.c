@@ -23,8 +23,7 @@ static uintptr_t align_up(uintptr_t p, size_t align)
     return (p + align - 1) & -(uintptr_t)align;
 }
 
-/* ---- room
-   -------------------------------------------------------------------------------------- */
+/* ---- room ------------------------------------------------------------------------------------ */
 
 /* The inline path again, but against the real floor. */
 static void *bump(ebb_arena *a, size_t size, size_t align)
@@ -84,11 +83,16 @@ static bool failed_for_good(const ebb_arena *a)
     return (a->bits & FAILED_MASK) && (a->bits & STICKY);
 }
 
+/* A call by a stranger is refused, and leaves no trace in the holder's arena. */
+static bool may_allocate(ebb_arena *a, const char *function)
+{
+    return ebb__check_live(a, function) && (!(a->bits & STRICT) || ebb__strict_owner(a, function));
+}
+
 /* Hear those who closed the window; false: nothing may be allocated. */
 static bool admitted(ebb_arena *a, size_t size, void *site, ebb_status *ret_why)
 {
     *ret_why = EBB_E_MEMORY;
-    if (unlikely(a->bits & STRICT) && !ebb__strict_owner(a, "ebb_alloc")) return false;
     if (ebb__ask(a, EBB__EVENT_ALLOC, size, site)) return false;
     ebb__reopen(a);
     return true;
@@ -98,7 +102,7 @@ void *ebb__obtain(ebb_arena *a, size_t size, size_t align, enum mode mode, void 
 {
     if (EBB__LOAD_RELAXED(&a->w.limit) >= EBB__CLOSED_MIN) {
         ebb_status why;
-        if (a != &ebb__dead && !ebb__check_live(a, "ebb_alloc")) return NULL;
+        if (a != &ebb__dead && !may_allocate(a, "ebb_alloc")) return NULL;
         if (failed_for_good(a)) return ebb__fail(a, ebb_failed(a), mode);
         if (!admitted(a, size, site, &why)) return ebb__fail(a, why, mode);
     }
@@ -132,8 +136,7 @@ void *ebb__alloc_overflow(ebb_arena *a)
     return ebb__obtain(a, SIZE_MAX, 1, MODE_JUMP, CALLER);
 }
 
-/* ---- resize
-   ------------------------------------------------------------------------------------ */
+/* ---- resize ---------------------------------------------------------------------------------- */
 
 /* The large block whose object `ptr` is, if that is `a`'s; only worth asking for large objects. */
 static chunk *large_of(const ebb_arena *a, const void *ptr, size_t old_size)
@@ -284,7 +287,7 @@ void *ebb__resize(ebb_arena *a, void *ptr, size_t old_size, size_t new_size, enu
     if (old_size == 0 && new_size > 0) ptr = NULL; /* owns nothing: its place may be another's */
     bool shrinks = ptr && new_size <= old_size;
     if (EBB__LOAD_RELAXED(&a->w.limit) >= EBB__CLOSED_MIN) {
-        if (a != &ebb__dead && !ebb__check_live(a, "ebb_resize")) return NULL;
+        if (a != &ebb__dead && !may_allocate(a, "ebb_resize")) return NULL;
         if (!shrinks && failed_for_good(a)) return ebb__fail(a, ebb_failed(a), mode);
         if (!shrinks && !admitted(a, new_size, site, &why)) return ebb__fail(a, why, mode);
     }
@@ -314,8 +317,7 @@ void ebb__give_back(ebb_arena *a, void *ptr, size_t size)
     }
 }
 
-/* ---- copies
-   ------------------------------------------------------------------------------------ */
+/* ---- copies ---------------------------------------------------------------------------------- */
 
 static void *copy(ebb_arena *a, const void *data, size_t size, size_t align, void *site)
 {
@@ -391,14 +393,13 @@ void *ebb_promote(ebb_arena *to, const void *ptr, size_t size)
     return ebb_dup(to, ptr, size);
 }
 
-/* ---- cleanups
-   ---------------------------------------------------------------------------------- */
+/* ---- cleanups -------------------------------------------------------------------------------- */
 
 bool ebb_defer(ebb_arena *a, void (*fn)(void *), void *arg)
 {
     defer *d = NULL;
     if (a != &ebb__dead) {
-        if (!ebb__check_live(a, "ebb_defer")) return false;
+        if (!ebb__check_usable(a, "ebb_defer")) return false;
         d = ebb__obtain_record(a, sizeof *d);
     }
     if (!d) {
@@ -413,15 +414,20 @@ bool ebb_defer(ebb_arena *a, void (*fn)(void *), void *arg)
 }
 
 /* A mark may refer to the record, so it stays, as one that does nothing. */
-bool ebb_defer_cancel(ebb_arena *a, void (*fn)(void *), void *arg)
+static bool cancel(ebb_arena *a, void (*fn)(void *), void *arg)
 {
-    if (a == &ebb__dead) return false;
     for (link l = a->undo; l; l = *(link *)record_of(l)) {
         defer *d = record_of(l);
-        if (kind_of(l) == ADOPT && ebb_defer_cancel(tombstone_of(l), fn, arg)) return true;
+        if (kind_of(l) == ADOPT && cancel(tombstone_of(l), fn, arg)) return true;
         if (kind_of(l) != DEFER || d->fn != fn || d->arg != arg) continue;
         d->fn = NULL;
         return true;
     }
     return false;
+}
+
+bool ebb_defer_cancel(ebb_arena *a, void (*fn)(void *), void *arg)
+{
+    if (a == &ebb__dead || !ebb__check_usable(a, "ebb_defer_cancel")) return false;
+    return cancel(a, fn, arg);
 }

@@ -10,8 +10,7 @@
 
 #include <string.h>
 
-/* ---- the window
-   -------------------------------------------------------------------------------- */
+/* ---- the window ------------------------------------------------------------------------------ */
 
 /* Move the floor. An open window stays open; one that somebody closed stays closed. */
 void ebb__set_floor(ebb_arena *a, uintptr_t floor)
@@ -50,8 +49,7 @@ static void window_to_head(ebb_arena *a)
     ebb__set_floor(a, a->lo);
 }
 
-/* ---- chunks
-   ------------------------------------------------------------------------------------ */
+/* ---- chunks ---------------------------------------------------------------------------------- */
 
 /* Make `c`, owned by `a`, its current chunk. */
 void ebb__adopt_chunk(ebb_arena *a, chunk *c)
@@ -80,8 +78,7 @@ bool ebb__push_chunk(ebb_arena *a, size_t need, ebb_status *ret_why)
     return true;
 }
 
-/* ---- popping
-   ----------------------------------------------------------------------------------- */
+/* ---- popping --------------------------------------------------------------------------------- */
 
 static void pop_chunk(ebb_arena *a, chunk *c)
 {
@@ -148,8 +145,7 @@ void ebb__pop_to(ebb_arena *a, link stop)
     while (a->undo != stop) pop_and_remember(a);
 }
 
-/* ---- start and finish
-   -------------------------------------------------------------------------- */
+/* ---- start and finish ------------------------------------------------------------------------ */
 
 /* A free head says who ended it, and where, to whoever comes with a stale handle. */
 static void head_release(ebb_arena *a, bool foreign, void *site)
@@ -186,8 +182,7 @@ void ebb__arena_finish(ebb_arena *a, void *site)
     head_release(a, foreign, site);
 }
 
-/* ---- create, destroy, reset, trim
-   -------------------------------------------------------------- */
+/* ---- create, destroy, reset, trim ------------------------------------------------------------ */
 
 static ebb_arena *create_in_buffer(const ebb_arena_params *p)
 {
@@ -334,8 +329,7 @@ static void window_restart(ebb_arena *a)
 
 void ebb_arena_reset(ebb_arena *a)
 {
-    if (a == &ebb__dead || !ebb__check_live(a, "ebb_arena_reset")) return;
-    if (unlikely(a->bits & STRICT) && !ebb__strict_owner(a, "ebb_arena_reset")) return;
+    if (a == &ebb__dead || !ebb__check_usable(a, "ebb_arena_reset")) return;
     if (a->ext && a->ext->first_child) ebb__end_children(a, 0, "ebb_arena_reset");
     if (a->undo) reset_log(a);
     window_restart(a);
@@ -348,7 +342,7 @@ void ebb_arena_reset(ebb_arena *a)
 
 void ebb_arena_trim(ebb_arena *a)
 {
-    if (a == &ebb__dead || !ebb__check_live(a, "ebb_arena_trim")) return;
+    if (a == &ebb__dead || !ebb__check_usable(a, "ebb_arena_trim")) return;
     while (kind_of(a->undo) == CHUNK && !(a->bits & MARKED) && a->floor == a->lo &&
            a->w.tip == (uintptr_t)record_of(a->undo)) {
         chunk *c = record_of(a->undo);
@@ -359,17 +353,13 @@ void ebb_arena_trim(ebb_arena *a)
     }
 }
 
-/* ---- mark and rewind
-   --------------------------------------------------------------------------- */
+/* ---- mark and rewind ------------------------------------------------------------------------- */
 
 ebb_mark ebb_arena_mark(ebb_arena *a)
 {
     ebb_mark m = {0, 0, 0, 0, 0};
-    if (a == &ebb__dead || !ebb__check_live(a, "ebb_arena_mark")) return m;
-    if (unlikely(a->bits & STRICT)) {
-        if (!ebb__strict_owner(a, "ebb_arena_mark")) return m;
-        ebb__strict_mark(a);
-    }
+    if (a == &ebb__dead || !ebb__check_usable(a, "ebb_arena_mark")) return m;
+    if (unlikely(a->bits & STRICT)) ebb__strict_mark(a);
     m.ebb__tip = a->w.tip;
     m.ebb__floor = a->floor;
     m.ebb__undo = a->undo;
@@ -403,8 +393,7 @@ static void window_to_mark(ebb_arena *a, const ebb_mark *m)
 
 void ebb_arena_rewind(ebb_arena *a, ebb_mark m)
 {
-    if (a == &ebb__dead || !ebb__check_live(a, "ebb_arena_rewind")) return;
-    if (unlikely(a->bits & STRICT) && !ebb__strict_owner(a, "ebb_arena_rewind")) return;
+    if (a == &ebb__dead || !ebb__check_usable(a, "ebb_arena_rewind")) return;
     if (a->undo != m.ebb__undo && !mark_is_valid(a, &m)) {
         ebb__report(EBB_MISUSE, "ebb_arena_rewind", a,
                     "the mark is no longer valid: the arena was reset or rewound past it; take a "
@@ -417,8 +406,7 @@ void ebb_arena_rewind(ebb_arena *a, ebb_mark m)
     if (unlikely(a->bits & STRICT)) ebb__strict_mark(a);
 }
 
-/* ---- children
-   ---------------------------------------------------------------------------------- */
+/* ---- children -------------------------------------------------------------------------------- */
 
 void ebb__unlink_child(ebb_arena *a)
 {
@@ -483,8 +471,7 @@ void ebb__mark_subtree(ebb_arena *a)
     for (ebb_arena *c = a->ext->first_child; c; c = c->ext->next) ebb__mark_subtree(c);
 }
 
-/* ---- adopt
-   ------------------------------------------------------------------------------------- */
+/* ---- adopt ----------------------------------------------------------------------------------- */
 
 static bool may_adopt(ebb_arena *into, ebb_arena *child)
 {
@@ -545,8 +532,7 @@ ebb_arena *ebb_arena_parent(const ebb_arena *a)
     return a->bits & LIVE ? a->parent : NULL;
 }
 
-/* ---- whose memory
-   ------------------------------------------------------------------------------ */
+/* ---- whose memory ---------------------------------------------------------------------------- */
 
 ebb_arena *ebb_arena_of(const void *ptr)
 {

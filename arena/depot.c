@@ -64,8 +64,7 @@ static void count_idle(unsigned klass, size_t more, size_t less)
     atomic_fetch_add_explicit(&idle_bytes, (more - less) * class_size(klass), memory_order_relaxed);
 }
 
-/* ---- cold blocks
-   ------------------------------------------------------------------------------ */
+/* ---- cold blocks ----------------------------------------------------------------------------- */
 
 static uintptr_t base_of(unsigned klass, void *block)
 {
@@ -145,8 +144,7 @@ static void *carve(shelf *h, unsigned klass)
     return block;
 }
 
-/* ---- decay
-   ------------------------------------------------------------------------------------ */
+/* ---- decay ----------------------------------------------------------------------------------- */
 
 /* Make the `n` oldest hot blocks cold: they are the last of the list. */
 static void cool(shelf *h, unsigned klass, size_t n)
@@ -177,8 +175,7 @@ static void decay(shelf *h, unsigned klass)
     h->low = h->count;
 }
 
-/* ---- take and give
-   ---------------------------------------------------------------------------- */
+/* ---- take and give --------------------------------------------------------------------------- */
 
 unsigned ebb__depot_take(unsigned klass, unsigned want, void **ret_list)
 {
@@ -221,8 +218,7 @@ void ebb__depot_give(unsigned klass, void *list, unsigned count)
     os_unlock(&h->lock);
 }
 
-/* ---- spans
-   ------------------------------------------------------------------------------------ */
+/* ---- spans ----------------------------------------------------------------------------------- */
 
 static chunk *span_recycle(size_t size)
 {
@@ -300,8 +296,7 @@ void ebb__span_give(chunk *c)
     os_unlock(&spans.lock);
 }
 
-/* ---- the stock: emergency blocks for reserves
-   -------------------------------------------------- */
+/* ---- the stock: emergency blocks for reserves ------------------------------------------------ */
 
 /* At process start, so that they exist when nothing else can be had. */
 static void stock_fill(void)
@@ -337,8 +332,7 @@ void ebb__depot_init(void)
     stock_fill();
 }
 
-/* ---- the whole depot
-   --------------------------------------------------------------------------- */
+/* ---- the whole depot ------------------------------------------------------------------------- */
 
 void ebb__depot_trim(void)
 {

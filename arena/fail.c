@@ -25,8 +25,7 @@ struct try_frame {
 
 ebb_arena ebb__dead = {.w = {0, EBB__CLOSED}, .bits = LIVE | STICKY | 1 << FAILED_SHIFT};
 
-/* ---- remembering
-   ------------------------------------------------------------------------------- */
+/* ---- remembering ----------------------------------------------------------------------------- */
 
 void ebb__set_failed(ebb_arena *a, ebb_status why)
 {
@@ -53,8 +52,7 @@ ebb_status ebb_failed(const ebb_arena *a)
     }
 }
 
-/* ---- the reserve
-   ------------------------------------------------------------------------------- */
+/* ---- the reserve ----------------------------------------------------------------------------- */
 
 static size_t reserve_of(const ebb_arena *a)
 {
@@ -80,7 +78,7 @@ bool ebb__open_stock(ebb_arena *a)
 
 void ebb_recover(ebb_arena *a)
 {
-    if (a == &ebb__dead || !ebb__check_live(a, "ebb_recover") || !(a->bits & FAILED_MASK)) return;
+    if (a == &ebb__dead || !ebb__check_usable(a, "ebb_recover") || !(a->bits & FAILED_MASK)) return;
     if (a->ext && a->ext->hopeless) return;
     size_t reserve = reserve_of(a);
     if (a->w.tip - a->floor < reserve) {
@@ -92,8 +90,7 @@ void ebb_recover(ebb_arena *a)
     ebb__reopen(a);
 }
 
-/* ---- try and raise
-   ----------------------------------------------------------------------------- */
+/* ---- try and raise --------------------------------------------------------------------------- */
 
 /* Nobody knows whose child an arena without memory would have been: the innermost try answers. */
 static try_frame *frame_for(const thread *t, const ebb_arena *a)
@@ -179,7 +176,7 @@ static int run(thread *t, try_frame *f, ebb_task *task, void *arg)
 int ebb_try(ebb_arena *a, ebb_task *task, void *arg)
 {
     thread *t = ebb__thread_get();
-    if (a != &ebb__dead && !ebb__check_live(a, "ebb_try")) return EBB_E_INVALID;
+    if (a != &ebb__dead && !ebb__check_usable(a, "ebb_try")) return EBB_E_INVALID;
     ebb_status failed = t ? ebb_failed(a) : EBB_E_MEMORY;
     if (failed != EBB_OK) return failed;
     try_frame f = {.arena = a,

@@ -475,6 +475,7 @@ void ebb__end_scope(ebb_arena *a, const char *function, void *site);
 void ebb__report(ebb_severity severity, const char *function, const ebb_arena *a, const char *fmt,
                  ...) EBB_PRINTF(4, 5);
 bool ebb__check_live(const ebb_arena *a, const char *function);
+bool ebb__check_usable(ebb_arena *a, const char *function);
 void ebb__checks_init(void);
 int ebb__checks_level(void); /* ebb_checks_get, without making sure that the environment was read */
 

@@ -30,8 +30,7 @@ enum { QUANTA_PER_LIMIT = 64 };
 static os_lock_t lock = OS_LOCK_INIT;
 static ebb_budget *free_budgets; /* type-stable: threads may still name a destroyed one */
 
-/* ---- shared part
-   ------------------------------------------------------------------------------- */
+/* ---- shared part ----------------------------------------------------------------------------- */
 
 static void note_peak(ebb_budget *b, size_t used)
 {
@@ -76,8 +75,7 @@ static bool take(ebb_budget *b, size_t bytes, bool anyway)
     return true;
 }
 
-/* ---- a thread's credit
-   ------------------------------------------------------------------------- */
+/* ---- a thread's credit ----------------------------------------------------------------------- */
 
 static bool is_stale(const credit *c)
 {
@@ -147,8 +145,7 @@ void ebb__credit_flush(thread *t)
     for (int i = 0; i < CREDITS; i++) credit_return(&t->credit[i]);
 }
 
-/* ---- budgets
-   ----------------------------------------------------------------------------------- */
+/* ---- budgets --------------------------------------------------------------------------------- */
 
 void ebb__budget_attach(ebb_budget *b)
 {
@@ -235,8 +232,7 @@ void ebb__budget_unlock(void)
     os_unlock(&lock);
 }
 
-/* ---- arenas
-   ------------------------------------------------------------------------------------ */
+/* ---- arenas ---------------------------------------------------------------------------------- */
 
 static void count(ext *e, size_t bytes)
 {
@@ -324,7 +320,7 @@ static void start_counting(ebb_arena *a, ext *e)
 
 bool ebb_arena_set_limit(ebb_arena *a, size_t soft, size_t hard, size_t reserve)
 {
-    if (a == &ebb__dead || !ebb__check_live(a, "ebb_arena_set_limit")) return false;
+    if (a == &ebb__dead || !ebb__check_usable(a, "ebb_arena_set_limit")) return false;
     ext *e = ebb__ext_get(a);
     if (!e) return false;
     start_counting(a, e);
@@ -337,7 +333,7 @@ bool ebb_arena_set_limit(ebb_arena *a, size_t soft, size_t hard, size_t reserve)
 
 bool ebb_scope_charge(ebb_arena *a, ebb_budget *budget)
 {
-    if (a == &ebb__dead || !ebb__check_live(a, "ebb_scope_charge")) return false;
+    if (a == &ebb__dead || !ebb__check_usable(a, "ebb_scope_charge")) return false;
     ext *e = ebb__ext_get(a);
     if (!e) return false;
     start_counting(a, e);

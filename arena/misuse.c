@@ -32,8 +32,7 @@ const char *ebb_version(void)
 #undef TEXT
 }
 
-/* ---- statuses
-   ---------------------------------------------------------------------------------- */
+/* ---- statuses -------------------------------------------------------------------------------- */
 
 const char *ebb_status_text(int status)
 {
@@ -57,8 +56,7 @@ const char *ebb_status_name(int status)
     }
 }
 
-/* ---- reports
-   ----------------------------------------------------------------------------------- */
+/* ---- reports --------------------------------------------------------------------------------- */
 
 void ebb_on_misuse(ebb_misuse_fn *fn, void *ctx)
 {
@@ -132,8 +130,19 @@ bool ebb__check_live(const ebb_arena *a, const char *function)
     return false;
 }
 
-/* ---- the level
-   --------------------------------------------------------------------------------- */
+/* Whether this thread may use `a` now: it is live, and if strict, held here (or by nobody). At the
+   validating level it must also be sound. */
+bool ebb__check_usable(ebb_arena *a, const char *function)
+{
+    if (unlikely(!(a->bits & LIVE))) return ebb__check_live(a, function);
+    if (likely(!(a->bits & STRICT))) return true;
+    if (!ebb__strict_owner(a, function)) return false;
+    const char *broken = ebb__checks_level() >= EBB_CHECKS_VALIDATE ? ebb_arena_validate(a) : NULL;
+    if (broken) ebb__report(EBB_MISUSE, function, a, "%s", broken);
+    return true;
+}
+
+/* ---- the level ------------------------------------------------------------------------------- */
 
 void ebb_checks_set(ebb_checks to)
 {

@@ -60,8 +60,7 @@ void ebb__profile_unlock(void)
     os_unlock(&lock);
 }
 
-/* ---- buckets
-   ----------------------------------------------------------------------------------- */
+/* ---- buckets --------------------------------------------------------------------------------- */
 
 static unsigned bucket_of(size_t size)
 {
@@ -100,8 +99,7 @@ static void add(record *r, size_t used)
     for (unsigned i = 0; i < BUCKETS; i++) r->total += r->bucket[i] /= 2;
 }
 
-/* ---- learning
-   ---------------------------------------------------------------------------------- */
+/* ---- learning -------------------------------------------------------------------------------- */
 
 static unsigned head_for(size_t used)
 {
@@ -164,8 +162,7 @@ void ebb__profile_merge(thread *t)
     t->sample_count = 0;
 }
 
-/* ---- registration
-   ------------------------------------------------------------------------------ */
+/* ---- registration ---------------------------------------------------------------------------- */
 
 static record *record_new(void)
 {
@@ -346,8 +343,7 @@ ebb_status ebb_profile_save(const char *path)
     return EBB_E_IO;
 }
 
-/* ---- reading it
-   -------------------------------------------------------------------------------- */
+/* ---- reading it ------------------------------------------------------------------------------ */
 
 typedef struct in {
     ebb_arena *scratch;
@@ -490,8 +486,7 @@ static bool read_all(in *r, const char *text)
     return wrong(r, "the file ends early");
 }
 
-/* ---- taking it over
-   ---------------------------------------------------------------------------- */
+/* ---- taking it over -------------------------------------------------------------------------- */
 
 static void replace(record *r, const record *by)
 {

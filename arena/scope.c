@@ -5,8 +5,7 @@
 
 #include "../track/seam.h"
 
-/* ---- begin
-   ------------------------------------------------------------------------------------- */
+/* ---- begin ----------------------------------------------------------------------------------- */
 
 /* Strict arenas and watched ones start closed. */
 COLD bool ebb__begin_observed(ebb_arena *a, void *site)
@@ -83,7 +82,7 @@ ebb_arena *ebb_scope_begin(ebb_profile *p)
 
 ebb_arena *ebb_scope_begin_in(ebb_arena *parent, ebb_profile *p)
 {
-    if (parent == &ebb__dead || !ebb__check_live(parent, "ebb_scope_begin_in")) return &ebb__dead;
+    if (parent == &ebb__dead || !ebb__check_usable(parent, "ebb_scope_begin_in")) return &ebb__dead;
     if (!ebb__ext_get(parent)) return &ebb__dead;
     ebb_arena *a = begin_slowly(p ? p : &ebb__anonymous, parent, CALLER);
     if (a == &ebb__dead) return a;
@@ -102,12 +101,11 @@ ebb_arena *ebb_scope_begin_in(ebb_arena *parent, ebb_profile *p)
 
 enum { SAMPLE_EVERY = 16 }; /* scopes that a thread ends */
 
-/* ---- end
-   --------------------------------------------------------------------------------------- */
+/* ---- end ------------------------------------------------------------------------------------- */
 
 static bool may_end(ebb_arena *a, const char *function)
 {
-    if (unlikely(a->bits & STRICT) && !ebb__strict_owner(a, function)) return false;
+    if (!ebb__check_usable(a, function)) return false;
     if (unlikely(ebb__self->current == a) && ebb__checks_level() >= EBB_CHECKS_CHEAP) {
         ebb__report(EBB_MISUSE, function, a,
                     "still current on this thread; use EBB_ENTER, or call "
@@ -129,10 +127,6 @@ void ebb__end_scope(ebb_arena *a, const char *function, void *site)
     if (t && (a->bits & SCOPE) && --t->until_sample == 0) {
         t->until_sample = SAMPLE_EVERY;
         ebb__profile_sample(t, a);
-    }
-    if (ebb__checks_level() >= EBB_CHECKS_VALIDATE) {
-        const char *broken = ebb_arena_validate(a);
-        if (broken) ebb__report(EBB_MISUSE, function, a, "%s", broken);
     }
     ebb__arena_finish(a, site);
 }
@@ -179,7 +173,7 @@ void ebb_scope_keep_open(ebb_arena *a)
 
 bool ebb_scope_set_data(ebb_arena *a, void *data)
 {
-    if (a == &ebb__dead || !ebb__check_live(a, "ebb_scope_set_data")) return false;
+    if (a == &ebb__dead || !ebb__check_usable(a, "ebb_scope_set_data")) return false;
     ext *e = ebb__ext_get(a);
     if (e) e->data = data;
     return e != NULL;
@@ -190,15 +184,14 @@ void *ebb_scope_data(const ebb_arena *a)
     return (a->bits & LIVE) && a->ext ? a->ext->data : NULL;
 }
 
-/* ---- current
-   ----------------------------------------------------------------------------------- */
+/* ---- current --------------------------------------------------------------------------------- */
 
 ebb_arena *ebb_scope_enter(ebb_arena *a)
 {
     thread *t = ebb__thread_get();
     if (!t) return NULL;
     ebb_arena *previous = t->current;
-    if (a && a != &ebb__dead && !ebb__check_live(a, "ebb_scope_enter")) return previous;
+    if (a && a != &ebb__dead && !ebb__check_usable(a, "ebb_scope_enter")) return previous;
     t->current = a;
     return previous;
 }
@@ -217,8 +210,7 @@ ebb_arena *ebb_scope_current(void)
     return ebb__self->current;
 }
 
-/* ---- holder
-   ------------------------------------------------------------------------------------ */
+/* ---- holder ---------------------------------------------------------------------------------- */
 
 static ebb_budget *budget_above(const ebb_arena *a)
 {
@@ -244,8 +236,7 @@ ebb_arena *ebb_scope_detach(ebb_arena **handle)
 {
     ebb_arena *a = *handle;
     *handle = NULL;
-    if (!a || a == &ebb__dead || !ebb__check_live(a, "ebb_scope_detach")) return a;
-    if (unlikely(a->bits & STRICT) && !ebb__strict_owner(a, "ebb_scope_detach")) return a;
+    if (!a || a == &ebb__dead || !ebb__check_usable(a, "ebb_scope_detach")) return a;
     if (ebb__self->current == a)
         ebb__report(EBB_MISUSE, "ebb_scope_detach", a,
                     "still current on this thread; leave it first");
@@ -260,8 +251,7 @@ void ebb_scope_attach(ebb_arena *a)
     if (a->bits & STRICT) a->ext->owner = ebb__thread_get();
 }
 
-/* ---- lexical
-   ----------------------------------------------------------------------------------- */
+/* ---- lexical --------------------------------------------------------------------------------- */
 
 static ebb_arena *lexical_parent(const thread *t)
 {

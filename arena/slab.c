@@ -73,8 +73,7 @@ static void map_set(slab *s, slab *value)
     }
 }
 
-/* ---- descriptors
-   ------------------------------------------------------------------------------ */
+/* ---- descriptors ----------------------------------------------------------------------------- */
 
 static slab *descriptor_new(void)
 {
@@ -101,8 +100,7 @@ static void descriptor_free(slab *s)
     free_descriptors = s;
 }
 
-/* ---- address space
-   ---------------------------------------------------------------------------- */
+/* ---- address space --------------------------------------------------------------------------- */
 
 static bool region_new(void)
 {
@@ -149,8 +147,7 @@ static void space_back(slab *s)
     else os_release((void *)s->base, s->size);
 }
 
-/* ---- slabs
-   ------------------------------------------------------------------------------------ */
+/* ---- slabs ----------------------------------------------------------------------------------- */
 
 static slab *slab_fresh(size_t size)
 {
@@ -247,8 +244,7 @@ void ebb__close_all_heads(void)
     }
 }
 
-/* ---- the process's figures
-   -------------------------------------------------------------------- */
+/* ---- the process's figures ------------------------------------------------------------------- */
 
 void ebb__slab_get_stats(ebb_memory_stats *ret_)
 {

@@ -102,12 +102,11 @@ void ebb_arena_get_stats(const ebb_arena *a, ebb_arena_stats *ret_)
     ret_->failed = ebb_failed(a);
 }
 
-/* ---- names
-   ------------------------------------------------------------------------------------- */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 bool ebb_arena_set_label(ebb_arena *a, const char *label)
 {
-    if (a == &ebb__dead || !ebb__check_live(a, "ebb_arena_set_label")) return false;
+    if (a == &ebb__dead || !ebb__check_usable(a, "ebb_arena_set_label")) return false;
     ext *e = ebb__ext_get(a);
     if (!e) return false;
     snprintf(e->label, sizeof e->label, "%s", label);
@@ -141,8 +140,7 @@ char *ebb_arena_describe(const ebb_arena *of, ebb_arena *in)
                       s.failed ? ", failed: " : "", s.failed ? ebb_status_text(s.failed) : "");
 }
 
-/* ---- soundness
-   --------------------------------------------------------------------------------- */
+/* ---- soundness ------------------------------------------------------------------------------- */
 
 static const char *window_check(const ebb_arena *a, uintptr_t lo, uintptr_t floor, uintptr_t tip,
                                 uintptr_t top)

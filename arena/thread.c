@@ -23,8 +23,7 @@ static os_lock_t lock = OS_LOCK_INIT; /* the two lists */
 static thread *all_threads, *free_threads;
 static char *pool_next, *pool_end;
 
-/* ---- batches
-   ----------------------------------------------------------------------------------- */
+/* ---- batches --------------------------------------------------------------------------------- */
 
 static unsigned most_of(unsigned klass)
 {
@@ -60,8 +59,7 @@ static void spill(thread *t, unsigned klass, unsigned n)
     if (klass >= BLOCK_CLASS) t->cached -= n * class_size(klass);
 }
 
-/* ---- the cache
-   --------------------------------------------------------------------------------- */
+/* ---- the cache ------------------------------------------------------------------------------- */
 
 /* Half a stack, but no more than half of what the thread may still cache. */
 static unsigned refill_count(const thread *t, unsigned klass)
@@ -149,8 +147,7 @@ void ebb_trim(void)
     ebb__depot_trim();
 }
 
-/* ---- threads
-   ----------------------------------------------------------------------------------- */
+/* ---- threads --------------------------------------------------------------------------------- */
 
 static void thread_unlist(thread *t)
 {
@@ -228,8 +225,7 @@ unsigned ebb__thread_id(const thread *t)
     return t ? t->id : 0;
 }
 
-/* ---- the process
-   ------------------------------------------------------------------------------- */
+/* ---- the process ----------------------------------------------------------------------------- */
 
 static void before_fork(void)
 {

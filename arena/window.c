@@ -28,8 +28,7 @@ static struct {
     _Atomic uint32_t users; /* threads that may be inside its callback */
 } slots[SLOTS];
 
-/* ---- closing
-   ----------------------------------------------------------------------------------- */
+/* ---- closing --------------------------------------------------------------------------------- */
 
 void ebb__close(ebb_arena *a)
 {
@@ -57,8 +56,7 @@ void ebb__reopen(ebb_arena *a)
                                 __ATOMIC_RELAXED);
 }
 
-/* ---- watchers
-   ---------------------------------------------------------------------------------- */
+/* ---- watchers -------------------------------------------------------------------------------- */
 
 static bool concerns(const ebb__watcher *w, const ebb_arena *a)
 {

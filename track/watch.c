@@ -24,8 +24,7 @@ static ebb__watcher watcher_for(ebb_watch whom,
     return w;
 }
 
-/* ---- faults
-   ------------------------------------------------------------------------------------ */
+/* ---- faults ---------------------------------------------------------------------------------- */
 
 struct ebb_fault {
     ebb__watcher watcher;
@@ -120,8 +119,7 @@ bool ebb__fault_next(ebb_fault **f, ebb_watch whom)
     return *f != NULL;
 }
 
-/* ---- counting
-   ---------------------------------------------------------------------------------- */
+/* ---- counting -------------------------------------------------------------------------------- */
 
 struct ebb_counter {
     ebb__watcher watcher;

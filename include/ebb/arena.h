@@ -355,8 +355,7 @@ EBB_API char *ebb_arena_describe(const ebb_arena *of, ebb_arena *in);
  */
 EBB_API const char *ebb_arena_validate(const ebb_arena *a);
 
-/* ---- the inline path: below here nothing is for reading but the curious
-   ----------------------- */
+/* ---- the inline path: below here nothing is for reading but the curious ---------------------- */
 
 /*
  * A pointer comes down from `tip`; `limit` is one below the lowest address it may reach. Whoever

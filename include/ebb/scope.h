@@ -122,8 +122,7 @@ EBB_API void ebb_scope_attach(ebb_arena *a);
 
 #endif /* EBB_HAS_SCOPE */
 
-/* ---- what the macros above expand to
-   ---------------------------------------------------------- */
+/* ---- what the macros above expand to --------------------------------------------------------- */
 
 typedef struct ebb__lexical {
     ebb_arena *arena;           /* the scope */

@@ -147,8 +147,8 @@ Test(arena_alloc, a_size_of_0_in_a_full_window_is_not_null)
     params.buffer = buffer;
     params.buffer_size = sizeof buffer;
     ebb_arena *a = ebb_arena_create(&params);
-    while ((char *)ebb_alloc_aligned(a, 1, 1) > buffer + 1) {
-    }
+    for (uintptr_t p = (uintptr_t)buffer + 1; p > (uintptr_t)buffer && p < (uintptr_t)buffer + sizeof buffer;)
+        p = (uintptr_t)ebb_alloc_aligned(a, 1, 1);
     for (int i = 0; i < 10; i++) cr_assert_not_null(ebb_alloc(a, variable(0)));
     cr_assert_eq(ebb_failed(a), EBB_OK);
     ebb_arena_destroy(&a);

@@ -462,7 +462,7 @@ static void spend_and_keep(void *arg)
     void **q = arg;
     ebb_arena *a = charged_to(q[0]);
     ebb_alloc(a, 500 * KIB);
-    q[1] = a;
+    q[1] = ebb_scope_detach(&a);
 }
 
 Test(arena_limit, what_one_thread_charged_another_may_let_go)
@@ -473,6 +473,7 @@ Test(arena_limit, what_one_thread_charged_another_may_let_go)
         on_thread(spend_and_keep, q);
         cr_assert(budget_stats(b).used >= 500 * KIB);
         ebb_arena *a = q[1];
+        ebb_scope_attach(a);
         ebb_scope_attach(a);
         cr_assert_eq(ebb_failed(a), EBB_OK);
         ebb_arena_destroy(&a);

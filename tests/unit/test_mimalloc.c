@@ -42,7 +42,8 @@ Test(mimalloc, slabs_come_from_it)
     cr_assert_not_null(knows);
     ebb_arena *a = ebb_scope_begin(NULL);
     char *small = ebb_alloc(a, 100), *body = ebb_alloc(a, 3000), *large = ebb_alloc(a, 3 * MIB);
-    cr_assert(knows(small) && knows(body) && knows(large));
+    /* It keeps no books of what lies above 20 TiB, where a sanitizer's shadow drives it. */
+    if (!TESTS_ASAN && !TESTS_TSAN) cr_assert(knows(small) && knows(body) && knows(large));
     pattern_fill(small, 100, 1);
     pattern_fill(large, 3 * MIB, 2);
     cr_assert_eq(pattern_check(small, 100, 1), 100u);

@@ -761,17 +761,14 @@ Test(scope, a_forked_child_may_use_what_its_thread_held)
 typedef struct busy {
     pthread_mutex_t lock;
     bool stop;
+    void (*work)(void);
 } busy;
 
 static void *keep_busy(void *arg)
 {
     busy *b = arg;
     for (bool stop = false; !stop;) {
-        ebb_arena *a = ebb_scope_begin(&post);
-        ebb_alloc(a, 600 * KIB);
-        for (int i = 0; i < 100; i++) ebb_alloc(a, 5000);
-        ebb_scope_end(&a);
-        ebb_trim();
+        b->work();
         pthread_mutex_lock(&b->lock);
         stop = b->stop;
         pthread_mutex_unlock(&b->lock);
@@ -779,28 +776,77 @@ static void *keep_busy(void *arg)
     return NULL;
 }
 
+static void allocate_and_trim(void)
+{
+    ebb_arena *a = ebb_scope_begin(&post);
+    ebb_alloc(a, 600 * KIB);
+    for (int i = 0; i < 100; i++) ebb_alloc(a, 5000);
+    ebb_scope_end(&a);
+    ebb_trim();
+}
+
+static void watch_and_report(void)
+{
+    ebb_counter *c = ebb_counter_begin((ebb_watch)EBB_WATCH_INIT, NULL);
+    ebb_arena *a = ebb_scope_begin(&post), *child = ebb_scope_begin_in(a, NULL);
+    ebb_alloc(child, 10);
+    ebb_scope_end(&a); /* reports the child */
+    ebb_counter_end(&c);
+    ebb_budget *b = ebb_budget_create(NULL, NULL);
+    ebb_budget_destroy(&b);
+}
+
+static void ignore(void *ctx, const ebb_misuse *what)
+{
+    (void)ctx;
+    (void)what;
+}
+
+/* Everything whose lock another thread may have held. */
 static void work_alone(void *unused)
 {
     for (int i = 0; i < 50; i++) come_and_go(unused);
     ebb_arena *a = ebb_arena_create(NULL);
     ebb_alloc(a, 3 * MIB);
     ebb_arena_destroy(&a);
+    watch_and_report();
     ebb_trim();
 }
 
-/* Other threads are inside the depot's locks at that moment, as often as not. */
-Test(scope, fork_while_other_threads_allocate)
+/* Other threads are inside the library's locks at that moment, as often as not. */
+static void fork_beside(void (*work)(void))
 {
-    if (TESTS_TSAN) cr_skip_test("ThreadSanitizer ends children forked beside threads");
-    busy b = {PTHREAD_MUTEX_INITIALIZER, false};
+    busy b = {PTHREAD_MUTEX_INITIALIZER, false, work};
     pthread_t t[2];
+    bool all_lived = true;
+    ebb_on_misuse(ignore, NULL);
     for (int i = 0; i < 2; i++) pthread_create(&t[i], NULL, keep_busy, &b);
-    for (unsigned long i = 0; i < scaled(100); i++) {
+    for (unsigned long i = 0; i < scaled(100) && all_lived; i++) {
         death d = in_child(work_alone, NULL);
-        if (!lived(&d)) cr_assert(false);
+        all_lived = lived(&d);
     }
     pthread_mutex_lock(&b.lock);
     b.stop = true;
     pthread_mutex_unlock(&b.lock);
     for (int i = 0; i < 2; i++) pthread_join(t[i], NULL);
+    cr_assert(all_lived);
+}
+
+Test(scope, fork_while_others_allocate)
+{
+    if (TESTS_TSAN) cr_skip_test("ThreadSanitizer ends children forked beside threads");
+    fork_beside(allocate_and_trim);
+}
+
+Test(scope, fork_while_others_are_checked_strictly)
+{
+    if (TESTS_TSAN) cr_skip_test("ThreadSanitizer ends children forked beside threads");
+    ebb_checks_set(EBB_CHECKS_STRICT);
+    fork_beside(allocate_and_trim);
+}
+
+Test(scope, fork_while_others_watch_and_report)
+{
+    if (TESTS_TSAN) cr_skip_test("ThreadSanitizer ends children forked beside threads");
+    fork_beside(watch_and_report);
 }
