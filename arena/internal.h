@@ -413,6 +413,9 @@ bool ebb__ask(ebb_arena *a, int event, size_t size, void *site); /* true: a watc
 bool ebb__watched(const ebb_arena *a);
 void ebb__reopen(ebb_arena *a);
 void ebb__close(ebb_arena *a);
+void ebb__watchers_lock(void);
+void ebb__watchers_unlock(void);
+void ebb__watchers_forked(void);
 
 /* strict.c */
 void *ebb__strict_bump(ebb_arena *a, size_t size, size_t align);
@@ -431,6 +434,8 @@ void ebb__strict_begin(ebb_arena *a);
 void ebb__strict_end(ebb_arena *a);
 bool ebb__quarantine(unsigned klass, void *block);
 void ebb__quarantine_drain(void);
+void ebb__quarantine_lock(void);
+void ebb__quarantine_unlock(void);
 void ebb__tools_detect(void);
 bool ebb__tools_active(void);
 
@@ -477,6 +482,8 @@ void ebb__report(ebb_severity severity, const char *function, const ebb_arena *a
 bool ebb__check_live(const ebb_arena *a, const char *function);
 bool ebb__check_usable(ebb_arena *a, const char *function);
 void ebb__checks_init(void);
+void ebb__misuse_lock(void);
+void ebb__misuse_unlock(void);
 int ebb__checks_level(void); /* ebb_checks_get, without making sure that the environment was read */
 
 /* stats.c */

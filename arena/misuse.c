@@ -182,3 +182,13 @@ void ebb__checks_init(void)
     if (value[0] >= '2')
         atomic_fetch_or_explicit(&ebb__begin_flags, BEGIN_STRICT, memory_order_relaxed);
 }
+
+void ebb__misuse_lock(void)
+{
+    os_lock(&lock);
+}
+
+void ebb__misuse_unlock(void)
+{
+    os_unlock(&lock);
+}

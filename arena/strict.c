@@ -325,3 +325,13 @@ void ebb__quarantine_drain(void)
     while (ring_count) evict();
     os_unlock(&lock);
 }
+
+void ebb__quarantine_lock(void)
+{
+    os_lock(&lock);
+}
+
+void ebb__quarantine_unlock(void)
+{
+    os_unlock(&lock);
+}

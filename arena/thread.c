@@ -230,16 +230,22 @@ unsigned ebb__thread_id(const thread *t)
 static void before_fork(void)
 {
     os_lock(&lock);
+    ebb__watchers_lock();
     ebb__profile_lock();
     ebb__budget_lock();
+    ebb__quarantine_lock();
     ebb__depot_lock_all();
+    ebb__misuse_lock();
 }
 
 static void after_fork_in_parent(void)
 {
+    ebb__misuse_unlock();
     ebb__depot_unlock_all();
+    ebb__quarantine_unlock();
     ebb__budget_unlock();
     ebb__profile_unlock();
+    ebb__watchers_unlock();
     os_unlock(&lock);
 }
 
@@ -247,6 +253,7 @@ static void after_fork_in_child(void)
 {
     thread *self = ebb__self;
     after_fork_in_parent();
+    ebb__watchers_forked();
     all_threads = NULL;
     if (self == &ebb__no_thread) return;
     self->next = NULL;

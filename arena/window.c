@@ -149,3 +149,19 @@ void ebb__watcher_remove(ebb__watcher *w)
     any_left();
     os_unlock(&lock);
 }
+
+void ebb__watchers_lock(void)
+{
+    os_lock(&lock);
+}
+
+void ebb__watchers_unlock(void)
+{
+    os_unlock(&lock);
+}
+
+/* In a forked child nobody else is inside a callback, whatever other threads were doing. */
+void ebb__watchers_forked(void)
+{
+    for (int i = 0; i < SLOTS; i++) atomic_store_explicit(&slots[i].users, 0, memory_order_relaxed);
+}

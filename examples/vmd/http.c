@@ -192,7 +192,7 @@ int serve(void)
     struct MHD_Daemon *daemon = MHD_start_daemon(
         MHD_USE_EPOLL_INTERNAL_THREAD, (uint16_t)opt.port, NULL, NULL, on_request, NULL,
         MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_THREAD_POOL_SIZE, opt.threads,
-        MHD_OPTION_CONNECTION_TIMEOUT, 10u, MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u,
+        MHD_OPTION_CONNECTION_TIMEOUT, opt.idle, MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u,
         MHD_OPTION_SOCK_ADDR, loopback(), MHD_OPTION_END);
     if (!daemon) {
         fprintf(stderr, "vmd: can't listen on port %u\n", opt.port);

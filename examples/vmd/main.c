@@ -11,12 +11,13 @@ options opt = {.ebb = true,
                .port = 8080,
                .threads = 2,
                .nodes = 32,
+               .idle = 10,
                .max_body = 64 << 10,
                .max_request = 2 << 20,
                .budget = 256 << 20};
 
 static const char usage[] =
-    "usage: vmd [--memory=ebb|malloc] [--port=N] [--threads=N] [--nodes=N]\n"
+    "usage: vmd [--memory=ebb|malloc] [--port=N] [--threads=N] [--nodes=N] [--idle=SECONDS]\n"
     "           [--max-body=BYTES] [--max-request=BYTES] [--budget=BYTES]\n"
     "Serves on 127.0.0.1 until SIGTERM or SIGINT. Port 0: any free one, printed.\n";
 
@@ -42,6 +43,7 @@ static void set(int what, const char *name, const char *value)
     case 'p': opt.port = (unsigned)number(name, value, 0, 65535); break;
     case 't': opt.threads = (unsigned)number(name, value, 2, 64); break;
     case 'n': opt.nodes = (unsigned)number(name, value, 1, 1000); break;
+    case 'i': opt.idle = (unsigned)number(name, value, 1, 3600); break;
     case 'b': opt.max_body = number(name, value, 1, (size_t)1 << 30); break;
     case 'r': opt.max_request = number(name, value, 0, (size_t)1 << 40); break;
     case 'u': opt.budget = number(name, value, 0, (size_t)1 << 40); break;
@@ -56,6 +58,7 @@ int main(int argc, char **argv)
         {"port", required_argument, NULL, 'p'},
         {"threads", required_argument, NULL, 't'},
         {"nodes", required_argument, NULL, 'n'},
+        {"idle", required_argument, NULL, 'i'},
         {"max-body", required_argument, NULL, 'b'},
         {"max-request", required_argument, NULL, 'r'},
         {"budget", required_argument, NULL, 'u'},

@@ -21,7 +21,7 @@ enum { NAME_MAX_LENGTH = 64, VALUE_MAX_LENGTH = 256, METADATA_MAX = 32, BATCH_MA
 
 typedef struct options {
     bool ebb;
-    unsigned port, threads, nodes;
+    unsigned port, threads, nodes, idle;
     size_t max_body, max_request, budget;
 } options;
 

@@ -34,7 +34,7 @@ static const ebb_source *source_or_skip(void)
 
 Test(mimalloc, slabs_come_from_it)
 {
-    if (TESTS_ASAN) cr_skip_test("ASan keeps mimalloc from knowing its own regions");
+    if (TESTS_ASAN || TESTS_TSAN) cr_skip_test("a sanitizer keeps mimalloc from knowing its own regions");
     const ebb_source *source = source_or_skip();
     cr_assert_eq(ebb_mimalloc_source(), source, "static");
     cr_assert_eq(ebb_source_set(source), EBB_OK);
