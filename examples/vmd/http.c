@@ -156,8 +156,8 @@ static void on_signal(int number)
     stopped = 1;
 }
 
-/* Until a signal comes, which is blocked but for the wait. */
-static void wait_for_signal(void)
+/* Before any thread exists, so that all of them block what the first one waits for. */
+static sigset_t catch_signals(void)
 {
     struct sigaction action = {.sa_handler = on_signal};
     sigset_t block, before;
@@ -167,7 +167,8 @@ static void wait_for_signal(void)
     sigprocmask(SIG_BLOCK, &block, &before);
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
-    while (!stopped) sigsuspend(&before);
+    signal(SIGPIPE, SIG_IGN);
+    return before;
 }
 
 /* Never on any other address: there is no authentication here. */
@@ -188,7 +189,7 @@ int serve(void)
         ebb_jansson_install();
         if (opt.budget) profile.budget = ebb_budget_create(NULL, &params);
     }
-    signal(SIGPIPE, SIG_IGN);
+    sigset_t waiting = catch_signals();
     struct MHD_Daemon *daemon = MHD_start_daemon(
         MHD_USE_EPOLL_INTERNAL_THREAD, (uint16_t)opt.port, NULL, NULL, on_request, NULL,
         MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_THREAD_POOL_SIZE, opt.threads,
@@ -201,7 +202,7 @@ int serve(void)
     const union MHD_DaemonInfo *info = MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_BIND_PORT);
     printf("vmd: listening on 127.0.0.1:%u, memory=%s\n", info->port, opt.ebb ? "ebb" : "malloc");
     fflush(stdout);
-    wait_for_signal();
+    while (!stopped) sigsuspend(&waiting);
     MHD_stop_daemon(daemon);
     state_clear();
     if (profile.budget) ebb_budget_destroy(&profile.budget);

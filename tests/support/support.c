@@ -187,8 +187,10 @@ __attribute__((weak)) void __gcov_dump(void);
 
 static void child_main(void (*fn)(void *), void *arg, int to)
 {
+    enum { PATIENCE = 60 }; /* seconds: a child that hangs is killed, and its test has failed */
     struct rlimit none = {0, 0};
     setrlimit(RLIMIT_CORE, &none);
+    alarm(PATIENCE);
     dup2(to, STDERR_FILENO);
     close(to);
     signal(SIGABRT, SIG_DFL);
