@@ -371,7 +371,7 @@ static char *read_whole(in *r, const char *path)
     } while (!feof(f) && !ferror(f));
     bool ok = feof(f) && !ferror(f);
     fclose(f);
-    if (!ok) return NULL;
+    if (!ok || !text) return NULL;
     text[size] = '\0';
     r->next = text;
     r->end = text + size;
@@ -448,7 +448,7 @@ static bool read_buckets(in *r, record *to)
 
 static bool read_record(in *r)
 {
-    uint64_t max;
+    uint64_t max = 0;
     record *to = ebb_new(r->scratch, record);
     record **list =
         ebb_resize(r->scratch, r->read, r->count * sizeof *list, (r->count + 1) * sizeof *list);

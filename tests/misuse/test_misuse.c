@@ -376,7 +376,8 @@ Test(misuse, use_from_the_wrong_thread_is_reported_on_every_call)
         reports_start(&r);
         on_thread(use_elsewhere, &e);
         cr_assert_eq(r.misuse, 1u, "call %d: %u reports: %s", which, r.misuse, r.all);
-        cr_assert(strstr(r.text, "(acceptor)") && strstr(r.text, "(stranger)"), "call %d: %s", which, r.text);
+        cr_assert(strstr(r.text, "(acceptor)") && strstr(r.text, "(stranger)"), "call %d: %s",
+                  which, r.text);
         cr_assert(strstr(r.text, "detach there, attach here"), "call %d: %s", which, r.text);
         cr_assert(e.did_nothing, "call %d did something", which);
         cr_assert_not_null(ebb_alloc(e.arena, 8));

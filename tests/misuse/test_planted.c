@@ -22,7 +22,7 @@
 #endif
 #endif
 #ifndef VALGRIND_COUNT_ERRORS
-#define RUNNING_ON_VALGRIND 0
+#define RUNNING_ON_VALGRIND   0
 #define VALGRIND_COUNT_ERRORS 0
 #endif
 
@@ -258,14 +258,31 @@ static const struct {
     const char *name;
     plant *fn;
 } stale[] = {
-#define PLANT(fn) {#fn, fn}
-    PLANT(after_end), PLANT(after_end_in_a_chunk), PLANT(after_end_in_a_large_block),
-    PLANT(after_end_in_a_span), PLANT(after_destroy), PLANT(after_reset), PLANT(after_rewind),
-    PLANT(after_rewind_over_chunks), PLANT(after_rewind_in_a_large_block), PLANT(after_temp),
-    PLANT(a_rewind_took_its_grown_copy), PLANT(kept_across_a_growth), PLANT(beyond_what_was_shrunk),
-    PLANT(a_child_that_its_parent_ended), PLANT(adopted_by_one_that_ended),
-    PLANT(returned_from_a_lexical_scope), PLANT(kept_across_a_raise), PLANT(a_hooks_block_after_free),
-    PLANT(ended_by_another_thread), PLANT(with_a_source_of_its_own), PLANT(over_a_buffer_after_reset),
+#define PLANT(fn)                                                                                  \
+    {                                                                                              \
+#fn, fn                                                                                    \
+    }
+    PLANT(after_end),
+    PLANT(after_end_in_a_chunk),
+    PLANT(after_end_in_a_large_block),
+    PLANT(after_end_in_a_span),
+    PLANT(after_destroy),
+    PLANT(after_reset),
+    PLANT(after_rewind),
+    PLANT(after_rewind_over_chunks),
+    PLANT(after_rewind_in_a_large_block),
+    PLANT(after_temp),
+    PLANT(a_rewind_took_its_grown_copy),
+    PLANT(kept_across_a_growth),
+    PLANT(beyond_what_was_shrunk),
+    PLANT(a_child_that_its_parent_ended),
+    PLANT(adopted_by_one_that_ended),
+    PLANT(returned_from_a_lexical_scope),
+    PLANT(kept_across_a_raise),
+    PLANT(a_hooks_block_after_free),
+    PLANT(ended_by_another_thread),
+    PLANT(with_a_source_of_its_own),
+    PLANT(over_a_buffer_after_reset),
 };
 
 /* ---- out of bounds: what the tools see, and strict checks only when it is written to ------------- */
@@ -333,9 +350,14 @@ static const struct {
     const char *name;
     plant *fn;
 } beyond[] = {
-    PLANT(past_the_end), PLANT(past_an_odd_end), PLANT(past_the_end_of_the_first), PLANT(past_the_nul),
-    PLANT(past_the_end_of_a_grown_object), PLANT(past_the_end_of_an_aligned_object),
-    PLANT(in_an_object_of_0), PLANT(past_the_end_of_a_hooks_block),
+    PLANT(past_the_end),
+    PLANT(past_an_odd_end),
+    PLANT(past_the_end_of_the_first),
+    PLANT(past_the_nul),
+    PLANT(past_the_end_of_a_grown_object),
+    PLANT(past_the_end_of_an_aligned_object),
+    PLANT(in_an_object_of_0),
+    PLANT(past_the_end_of_a_hooks_block),
 };
 
 /* Only the tools guard these: behind a large object is the rest of its block. */
@@ -356,7 +378,8 @@ static const struct {
     const char *name;
     plant *fn;
 } outside[] = {
-    PLANT(past_the_end_of_a_large_object), PLANT(in_the_unused_window),
+    PLANT(past_the_end_of_a_large_object),
+    PLANT(in_the_unused_window),
 };
 #undef PLANT
 
@@ -448,7 +471,8 @@ Test(planted, a_write_past_the_end_is_reported_when_the_scope_ends)
         ebb_arena *a = left_open(p);
         cr_assert_not_null(ebb_arena_validate(a), "%s", beyond[i].name);
         ebb_scope_end(&a);
-        cr_assert(r.misuse == 1 && strstr(r.text, "past its end"), "%s: %s", beyond[i].name, r.text);
+        cr_assert(r.misuse == 1 && strstr(r.text, "past its end"), "%s: %s", beyond[i].name,
+                  r.text);
         reports_stop();
     }
 }
@@ -536,7 +560,8 @@ Test(planted, the_plants_are_clean_up_to_their_last_step)
         cr_assert_eq(reports_total(&r), 0u, "%s: %s", stale[i].name, r.all);
     }
     for (size_t i = 0; i < sizeof beyond / sizeof *beyond; i++) cr_assert_not_null(beyond[i].fn());
-    for (size_t i = 0; i < sizeof outside / sizeof *outside; i++) cr_assert_not_null(outside[i].fn());
+    for (size_t i = 0; i < sizeof outside / sizeof *outside; i++)
+        cr_assert_not_null(outside[i].fn());
     cr_assert_eq(VALGRIND_COUNT_ERRORS, before);
     cr_assert_eq(reports_total(&r), 0u, "%s", r.all);
     reports_stop();

@@ -64,7 +64,8 @@ static program *running; /* cleanups have one argument only */
 
 static void fail_at(const char *what, int line)
 {
-    fprintf(stderr, "seed %" PRIu64 ", step %lu, line %d: %s\n", running->seed, running->step, line, what);
+    fprintf(stderr, "seed %" PRIu64 ", step %lu, line %d: %s\n", running->seed, running->step, line,
+            what);
     fflush(stderr);
     abort();
 }
@@ -407,9 +408,9 @@ static const struct {
     step_fn *fn;
     unsigned weight;
 } steps[] = {
-    {step_alloc, 300},  {step_zalloc, 30}, {step_text, 60},      {step_optional, 30},
-    {step_builder, 40}, {step_resize, 200}, {step_defer, 40},     {step_cancel, 15},
-    {step_mark, 40},    {step_rewind, 35},  {step_reset, 4},      {step_trim, 5},
+    {step_alloc, 300},  {step_zalloc, 30},  {step_text, 60},     {step_optional, 30},
+    {step_builder, 40}, {step_resize, 200}, {step_defer, 40},    {step_cancel, 15},
+    {step_mark, 40},    {step_rewind, 35},  {step_reset, 4},     {step_trim, 5},
     {step_child, 12},   {step_promote, 20}, {step_too_large, 2},
 };
 

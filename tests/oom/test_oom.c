@@ -207,8 +207,8 @@ static const struct {
     const char *name;
     scenario *run;
 } scenarios[] = {
-    {"created", created},   {"scoped", scoped},     {"family", family}, {"grown", grown},
-    {"tried", tried},       {"budgeted", budgeted}, {"hooked", hooked}, {"profiled", profiled},
+    {"created", created}, {"scoped", scoped},     {"family", family}, {"grown", grown},
+    {"tried", tried},     {"budgeted", budgeted}, {"hooked", hooked}, {"profiled", profiled},
 };
 enum { SCENARIOS = sizeof scenarios / sizeof *scenarios };
 
@@ -251,7 +251,8 @@ static void each_request(bool on)
         size_t n = 1;
         for (int code = REACHED; code == REACHED; n++) {
             code = in_a_process(scenarios[i].run, n, on);
-            cr_assert(code == REACHED || code == NOT_REACHED, "%s, request %zu", scenarios[i].name, n);
+            cr_assert(code == REACHED || code == NOT_REACHED, "%s, request %zu", scenarios[i].name,
+                      n);
             cr_assert(n < MOST_REQUESTS);
             if (on && n > 12) break; /* it never stops being refused */
         }
@@ -276,7 +277,7 @@ Test(oom, each_allocation_refused)
     ebb_on_misuse(ignore, NULL);
     for (size_t i = 0; i < SCENARIOS; i++) {
         int runs = 0;
-        EBB_EACH_FAILURE(f, .this_thread = true) {
+        EBB_EACH_FAILURE (f, .this_thread = true) {
             scenarios[i].run();
             cr_assert(cleanups_run == cleanups_expected);
             runs++;

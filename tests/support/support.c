@@ -14,6 +14,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#if defined(__has_include)
+#if __has_include(<valgrind/valgrind.h>)
+#include <valgrind/valgrind.h>
+#endif
+#endif
+#ifndef RUNNING_ON_VALGRIND
+#define RUNNING_ON_VALGRIND 0
+#endif
+
 /* ---- how the library runs here ----------------------------------------------------------------- */
 
 bool layout_is_plain(void)
@@ -24,6 +33,11 @@ bool layout_is_plain(void)
     bool plain = first == second + 1;
     ebb_arena_destroy(&a);
     return plain;
+}
+
+bool under_valgrind(void)
+{
+    return RUNNING_ON_VALGRIND != 0;
 }
 
 unsigned long scaled(unsigned long rounds)
@@ -68,7 +82,8 @@ bool reports_one(reports *r, ebb_severity severity, const char *word, const char
                                         : r->misuse == 1 && r->mended == 0;
     bool ok = count && strstr(r->text, word) && (!word2 || strstr(r->text, word2));
     if (!ok)
-        fprintf(stderr, "expected one %s report with \"%s\" and \"%s\"; got %u mended, %u misuse:\n%s",
+        fprintf(stderr,
+                "expected one %s report with \"%s\" and \"%s\"; got %u mended, %u misuse:\n%s",
                 severity == EBB_MENDED ? "mended" : "misuse", word, word2 ? word2 : "", r->mended,
                 r->misuse, r->all);
     return ok;
@@ -128,7 +143,8 @@ static void source_free(void *ctx, void *ptr, size_t size)
     pthread_mutex_lock(&s->lock);
     s->frees++;
     size_t i = 0;
-    while (i < s->count && (s->block[i].ptr != ptr || !s->block[i].mapped || s->block[i].freed)) i++;
+    while (i < s->count && (s->block[i].ptr != ptr || !s->block[i].mapped || s->block[i].freed))
+        i++;
     if (i == s->count || s->block[i].size != size) {
         s->wrong_frees++;
     } else {

@@ -37,6 +37,9 @@
 /* Bytes are packed: neither a tool nor a check level has put red zones between objects. */
 bool layout_is_plain(void);
 
+/* Run by Valgrind, whatever its tool. */
+bool under_valgrind(void);
+
 /* Divide the number of rounds by EBB_TEST_SCALE, for slow tools; at least 1. */
 unsigned long scaled(unsigned long rounds);
 
@@ -75,10 +78,10 @@ typedef struct test_source {
     size_t live, live_bytes;        /* blocks out */
     size_t wrong_frees;             /* of what was not out, or of another size */
     size_t wrong_requests;          /* an alignment that is not a power of two, or a size of 0 */
-    size_t fail_nth;  /* refuse the n-th request from when it was set; 0: none */
+    size_t fail_nth;                /* refuse the n-th request from when it was set; 0: none */
     bool fail_all;
-    bool keep;        /* leave freed blocks mapped, so that their bytes can be looked at */
-    unsigned skew;    /* bytes by which blocks miss a larger alignment than asked for */
+    bool keep;     /* leave freed blocks mapped, so that their bytes can be looked at */
+    unsigned skew; /* bytes by which blocks miss a larger alignment than asked for */
     source_block block[SOURCE_BLOCKS];
     size_t count;
 } test_source;

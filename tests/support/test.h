@@ -47,12 +47,12 @@ static struct plain_test *plain_first, **plain_last = &plain_first;
             _Exit(PLAIN_FAILED);                                                                   \
         }                                                                                          \
     } while (0)
-#define cr_assert_eq(a, b, ...) cr_assert((a) == (b))
-#define cr_assert_neq(a, b, ...) cr_assert((a) != (b))
-#define cr_assert_null(a, ...) cr_assert((a) == NULL)
-#define cr_assert_not_null(a, ...) cr_assert((a) != NULL)
+#define cr_assert_eq(a, b, ...)     cr_assert((a) == (b))
+#define cr_assert_neq(a, b, ...)    cr_assert((a) != (b))
+#define cr_assert_null(a, ...)      cr_assert((a) == NULL)
+#define cr_assert_not_null(a, ...)  cr_assert((a) != NULL)
 #define cr_assert_str_eq(a, b, ...) cr_assert(strcmp((a), (b)) == 0)
-#define cr_skip_test(...) _Exit(PLAIN_SKIPPED)
+#define cr_skip_test(...)           _Exit(PLAIN_SKIPPED)
 
 static bool plain_run(const struct plain_test *t, int number)
 {
@@ -65,8 +65,8 @@ static bool plain_run(const struct plain_test *t, int number)
     }
     if (child < 0 || waitpid(child, &status, 0) != child) return false;
     int code = WIFEXITED(status) ? WEXITSTATUS(status) : PLAIN_FAILED;
-    printf("%s %d - %s::%s%s\n", code == 0 || code == PLAIN_SKIPPED ? "ok" : "not ok", number, t->suite,
-           t->name, code == PLAIN_SKIPPED ? " # SKIP" : "");
+    printf("%s %d - %s::%s%s\n", code == 0 || code == PLAIN_SKIPPED ? "ok" : "not ok", number,
+           t->suite, t->name, code == PLAIN_SKIPPED ? " # SKIP" : "");
     return code == 0 || code == PLAIN_SKIPPED;
 }
 

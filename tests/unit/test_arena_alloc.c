@@ -33,7 +33,10 @@ static size_t variable(size_t n)
 Test(arena_alloc, objects_are_aligned_apart_and_stay_as_they_were)
 {
     enum { N = 3000 };
-    static struct { char *p; size_t n; } o[N];
+    static struct {
+        char *p;
+        size_t n;
+    } o[N];
     ebb_arena *a = ebb_arena_create(NULL);
     rng r = {7};
     for (size_t i = 0; i < N; i++) {
@@ -43,7 +46,8 @@ Test(arena_alloc, objects_are_aligned_apart_and_stay_as_they_were)
         cr_assert(is_aligned(o[i].p, EBB_ALIGN_DEFAULT));
         pattern_fill(o[i].p, o[i].n, i);
     }
-    for (size_t i = 0; i < N; i++) cr_assert_eq(pattern_check(o[i].p, o[i].n, i), o[i].n, "object %zu", i);
+    for (size_t i = 0; i < N; i++)
+        cr_assert_eq(pattern_check(o[i].p, o[i].n, i), o[i].n, "object %zu", i);
     cr_assert_null(ebb_arena_validate(a));
     ebb_arena_destroy(&a);
 }
@@ -57,7 +61,7 @@ Test(arena_alloc, constant_and_variable_sizes_do_the_same)
 #define BOTH(n)                                                                                    \
     do {                                                                                           \
         char *p = ebb_alloc(a, n), *q = ebb_alloc(a, variable(n));                                 \
-        cr_assert(p && q && is_aligned(p, EBB_ALIGN_DEFAULT) && is_aligned(q, EBB_ALIGN_DEFAULT)); \
+        cr_assert(p &&q &&is_aligned(p, EBB_ALIGN_DEFAULT) && is_aligned(q, EBB_ALIGN_DEFAULT));   \
         pattern_fill(p, n, 1);                                                                     \
         pattern_fill(q, n, 2);                                                                     \
         cr_assert_eq(pattern_check(p, n, 1), (size_t)(n));                                         \
@@ -147,7 +151,8 @@ Test(arena_alloc, a_size_of_0_in_a_full_window_is_not_null)
     params.buffer = buffer;
     params.buffer_size = sizeof buffer;
     ebb_arena *a = ebb_arena_create(&params);
-    for (uintptr_t p = (uintptr_t)buffer + 1; p > (uintptr_t)buffer && p < (uintptr_t)buffer + sizeof buffer;)
+    for (uintptr_t p = (uintptr_t)buffer + 1;
+         p > (uintptr_t)buffer && p < (uintptr_t)buffer + sizeof buffer;)
         p = (uintptr_t)ebb_alloc_aligned(a, 1, 1);
     for (int i = 0; i < 10; i++) cr_assert_not_null(ebb_alloc(a, variable(0)));
     cr_assert_eq(ebb_failed(a), EBB_OK);
@@ -156,9 +161,9 @@ Test(arena_alloc, a_size_of_0_in_a_full_window_is_not_null)
 
 Test(arena_alloc, sizes_that_cannot_be_fail)
 {
-    const size_t sizes[] = {SIZE_MAX, SIZE_MAX - 1, SIZE_MAX - 15, SIZE_MAX - 63, SIZE_MAX - 4096,
-                            SIZE_MAX / 2 + 2, SIZE_MAX / 2 + 1, SIZE_MAX / 2, SIZE_MAX / 2 - 4096,
-                            SIZE_MAX / 4 * 3};
+    const size_t sizes[] = {
+        SIZE_MAX,         SIZE_MAX - 1,     SIZE_MAX - 15, SIZE_MAX - 63,       SIZE_MAX - 4096,
+        SIZE_MAX / 2 + 2, SIZE_MAX / 2 + 1, SIZE_MAX / 2,  SIZE_MAX / 2 - 4096, SIZE_MAX / 4 * 3};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         ebb_arena *a = ebb_arena_create(NULL);
         size_t n = variable(sizes[i]);
@@ -166,7 +171,8 @@ Test(arena_alloc, sizes_that_cannot_be_fail)
         cr_assert_eq(ebb_failed(a), EBB_E_MEMORY);
         cr_assert_null(ebb_zalloc(a, n));
         cr_assert_null(ebb_alloc_optional(a, n));
-        for (size_t align = 1; align <= 2 * MIB; align *= 8) cr_assert_null(ebb_alloc_aligned(a, n, align));
+        for (size_t align = 1; align <= 2 * MIB; align *= 8)
+            cr_assert_null(ebb_alloc_aligned(a, n, align));
         cr_assert_null(ebb_resize(a, NULL, 0, n));
         char *p = ebb_resize(a, NULL, 0, 10);
         cr_assert_null(ebb_resize(a, p, 10, n));
@@ -191,7 +197,9 @@ Test(arena_alloc, an_address_smaller_than_the_size_does_not_wrap)
 
 Test(arena_alloc, products_that_overflow_fail)
 {
-    struct odd { char c[24]; };
+    struct odd {
+        char c[24];
+    };
     const size_t counts[] = {SIZE_MAX / 24 + 1, SIZE_MAX, SIZE_MAX / 2, SIZE_MAX / 8};
     for (size_t i = 0; i < 4; i++) {
         ebb_arena *a = ebb_arena_create(NULL);
@@ -255,7 +263,9 @@ Test(arena_alloc, what_is_promised_zeroed_is_zeroed)
 
 Test(arena_alloc, typed_allocation_has_the_types_alignment)
 {
-    struct wide { _Alignas(128) char c; };
+    struct wide {
+        _Alignas(128) char c;
+    };
     ebb_arena *a = ebb_arena_create(NULL);
     for (int i = 0; i < 50; i++) {
         ebb_alloc_aligned(a, 1, 1);
@@ -557,7 +567,8 @@ Test(arena_alloc, a_result_of_size_0_may_be_passed_on)
 Test(arena_alloc, on_failure_the_object_is_untouched)
 {
     ebb_arena *a = ebb_arena_create(NULL);
-    char *open = ebb_resize(a, NULL, 0, 100), *plain = ebb_alloc(a, 100), *large = ebb_alloc(a, 100 * KIB);
+    char *open = ebb_resize(a, NULL, 0, 100), *plain = ebb_alloc(a, 100),
+         *large = ebb_alloc(a, 100 * KIB);
     pattern_fill(open, 100, 1);
     pattern_fill(plain, 100, 2);
     pattern_fill(large, 100 * KIB, 3);
@@ -648,7 +659,8 @@ Test(arena_alloc, promote_returns_what_lives_long_enough_as_it_is)
 {
     ebb_arena *top = ebb_scope_begin(NULL), *middle = ebb_scope_begin_in(top, NULL);
     ebb_arena *low = ebb_scope_begin_in(middle, NULL);
-    char *p = ebb_strdup(top, "top"), *q = ebb_strdup(middle, "middle"), *large = ebb_alloc(top, 3 * MIB);
+    char *p = ebb_strdup(top, "top"), *q = ebb_strdup(middle, "middle"),
+         *large = ebb_alloc(top, 3 * MIB);
     cr_assert_eq(ebb_promote(top, p, 4), (void *)p);
     cr_assert_eq(ebb_promote(middle, p, 4), (void *)p);
     cr_assert_eq(ebb_promote(low, p, 4), (void *)p);
@@ -729,10 +741,19 @@ Test(arena_alloc, any_other_address_leads_to_none)
     void *heap = malloc(10);
     ebb_arena *a = ebb_arena_create(NULL);
     ebb_alloc(a, 3 * MIB);
-    const void *others[] = {NULL, (void *)1, (void *)UINTPTR_MAX, (void *)(UINTPTR_MAX / 2), &global, &local,
-                            heap, "literal", (void *)(uintptr_t)test_source_init,
-                            (void *)((uintptr_t)1 << 47), (void *)(((uintptr_t)1 << 47) - 1)};
-    for (size_t i = 0; i < sizeof others / sizeof *others; i++) cr_assert_null(ebb_arena_of(others[i]));
+    const void *others[] = {NULL,
+                            (void *)1,
+                            (void *)UINTPTR_MAX,
+                            (void *)(UINTPTR_MAX / 2),
+                            &global,
+                            &local,
+                            heap,
+                            "literal",
+                            (void *)(uintptr_t)test_source_init,
+                            (void *)((uintptr_t)1 << 47),
+                            (void *)(((uintptr_t)1 << 47) - 1)};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        cr_assert_null(ebb_arena_of(others[i]));
     rng r = {3};
     for (int i = 0; i < 100000; i++) {
         ebb_arena *of = ebb_arena_of((void *)(uintptr_t)rng_next(&r));

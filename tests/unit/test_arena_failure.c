@@ -223,10 +223,14 @@ static int ask(ebb_arena *a, void *which)
     case 2: ebb_alloc_aligned(a, huge, 1); break;
     case 3: (void)ebb_new_array(a, long, huge); break;
     case 4: (void)ebb_alloc_array(a, long, huge); break;
-    case 5: if (ebb_resize(a, NULL, 0, huge)) return 99; break;
+    case 5:
+        if (ebb_resize(a, NULL, 0, huge)) return 99;
+        break;
     case 6: ebb_dup(a, "", huge); break;
     case 7: ebb_promote(a, "", huge); break;
-    case 8: if (ebb_resize(a, ebb_alloc(a, 8), 8, huge)) return 99; break;
+    case 8:
+        if (ebb_resize(a, ebb_alloc(a, 8), 8, huge)) return 99;
+        break;
     default: return -100;
     }
     return 98;
@@ -593,7 +597,8 @@ Test(arena_failure, row_an_unrelated_arena_gets_null_and_sticks)
     ebb_scope_end(&stranger);
     stranger = limited();
     s = (seen){.other = stranger, .arena = third};
-    cr_assert_eq(ebb_try(stranger, nested_unrelated, &s), EBB_E_LIMIT, "past an unrelated try inside");
+    cr_assert_eq(ebb_try(stranger, nested_unrelated, &s), EBB_E_LIMIT,
+                 "past an unrelated try inside");
     ebb_scope_end(&stranger);
     ebb_scope_end(&third);
     ebb_scope_end(&a);

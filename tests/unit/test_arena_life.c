@@ -49,7 +49,8 @@ static void create_without_memory(void *source)
     if (ebb_source_set(&s->source) != EBB_OK) _Exit(1);
     ebb_arena *a = ebb_arena_create(NULL), *b = ebb_arena_create(NULL);
     if (!a || ebb_failed(a) != EBB_E_MEMORY || ebb_failed(b) != EBB_E_MEMORY) _Exit(2);
-    if (ebb_alloc(a, 1) || ebb_zalloc(a, 0) || ebb_strdup(a, "x") || ebb_resize(a, NULL, 0, 8)) _Exit(3);
+    if (ebb_alloc(a, 1) || ebb_zalloc(a, 0) || ebb_strdup(a, "x") || ebb_resize(a, NULL, 0, 8))
+        _Exit(3);
     if (ebb_arena_set_label(a, "x") || ebb_arena_set_limit(a, 0, 1, 0)) _Exit(4);
     ebb_mark m = ebb_arena_mark(a);
     ebb_arena_rewind(a, m);
@@ -112,13 +113,16 @@ Test(arena_life, params_that_make_no_sense_have_failed_already)
 Test(arena_life, the_first_chunk_fits_the_size_expected)
 {
     if (!layout_is_plain()) cr_skip_test("red zones take room too");
-    const size_t sizes[] = {1, 100, 256, 400, 960, 961, 3000, 4032, 60 * KIB, 500 * KIB, 600 * KIB, 3 * MIB};
+    const size_t sizes[] = {1,    100,  256,      400,       960,       961,
+                            3000, 4032, 60 * KIB, 500 * KIB, 600 * KIB, 3 * MIB};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         ebb_arena_params params = EBB_ARENA_PARAMS_INIT;
         params.size = sizes[i];
         ebb_arena *a = ebb_arena_create(&params);
-        for (size_t used = 0; used + 16 <= sizes[i]; used += 16) cr_assert_not_null(ebb_alloc(a, 16));
-        cr_assert(stats_of(a).chunks <= 2, "%zu bytes took %u chunks", sizes[i], stats_of(a).chunks);
+        for (size_t used = 0; used + 16 <= sizes[i]; used += 16)
+            cr_assert_not_null(ebb_alloc(a, 16));
+        cr_assert(stats_of(a).chunks <= 2, "%zu bytes took %u chunks", sizes[i],
+                  stats_of(a).chunks);
         cr_assert_eq(stats_of(a).large, 0u);
         ebb_arena_destroy(&a);
     }
@@ -639,9 +643,11 @@ enum { SECRET = 0x5e };
 /* No block of the source has a run of secret bytes. */
 static void expect_wiped(test_source *s)
 {
-    static const char run[] = {SECRET, SECRET, SECRET, SECRET, SECRET, SECRET, SECRET, SECRET, SECRET};
+    static const char run[] = {SECRET, SECRET, SECRET, SECRET, SECRET,
+                               SECRET, SECRET, SECRET, SECRET};
     for (size_t i = 0; i < s->count; i++)
-        cr_assert_null(memmem(s->block[i].ptr, s->block[i].size, run, sizeof run), "in block %zu", i);
+        cr_assert_null(memmem(s->block[i].ptr, s->block[i].size, run, sizeof run), "in block %zu",
+                       i);
 }
 
 static ebb_arena *wiping(test_source *s)
@@ -761,7 +767,8 @@ Test(arena_life, without_wipe_nothing_is_zeroed_behind_the_owners_back)
     secret(a, 3000);
     ebb_arena_destroy(&a);
     bool found = false;
-    for (size_t i = 0; i < s.count; i++) found |= memchr(s.block[i].ptr, SECRET, s.block[i].size) != NULL;
+    for (size_t i = 0; i < s.count; i++)
+        found |= memchr(s.block[i].ptr, SECRET, s.block[i].size) != NULL;
     cr_assert(found, "this test could not see a wipe that is missing");
     test_source_fini(&s);
 }

@@ -161,7 +161,8 @@ Test(arena_limit, descendants_count)
 /* A limit that is set late counts what the descendants hold already. */
 Test(arena_limit, descendants_from_before_the_limit_count_too)
 {
-    ebb_arena *a = ebb_scope_begin(NULL), *b = ebb_scope_begin_in(a, NULL), *c = ebb_scope_begin_in(b, NULL);
+    ebb_arena *a = ebb_scope_begin(NULL), *b = ebb_scope_begin_in(a, NULL),
+              *c = ebb_scope_begin_in(b, NULL);
     ebb_alloc(c, 1500 * KIB);
     cr_assert(ebb_arena_set_limit(a, 0, 4 * MIB, 0));
     cr_assert_eq(stats_of(a).charged, stats_of(a).held + stats_of(b).held + stats_of(c).held);
@@ -286,7 +287,8 @@ Test(arena_limit, one_thread_can_use_all_of_a_budget)
         fill(a, 500);
         cr_assert_eq(ebb_failed(a), EBB_E_LIMIT);
         cr_assert(stats_of(a).held <= MIB);
-        cr_assert(stats_of(a).held + 5 * KIB > MIB, "%zu at quantum %zu", stats_of(a).held, quantum);
+        cr_assert(stats_of(a).held + 5 * KIB > MIB, "%zu at quantum %zu", stats_of(a).held,
+                  quantum);
         cr_assert(budget_stats(b).refused > 0);
         cr_assert(budget_stats(b).used <= MIB && budget_stats(b).peak <= MIB);
         ebb_arena_destroy(&a);

@@ -750,7 +750,8 @@ Test(arena_mark, names)
 {
     ebb_arena_params params = EBB_ARENA_PARAMS_INIT;
     params.name = "params";
-    ebb_arena *a = ebb_arena_create(&params), *s = ebb_scope_begin(&listing), *n = ebb_arena_create(NULL);
+    ebb_arena *a = ebb_arena_create(&params), *s = ebb_scope_begin(&listing),
+              *n = ebb_arena_create(NULL);
     cr_assert_str_eq(ebb_arena_name(a), "params");
     cr_assert_str_eq(ebb_arena_name(s), "GET /vms");
     cr_assert_str_eq(ebb_arena_name(n), "?");
@@ -774,7 +775,8 @@ Test(arena_mark, stats_tell_what_can_be_known)
 {
     ebb_arena *a = ebb_arena_create(NULL);
     ebb_arena_stats s = stats_of(a);
-    cr_assert(s.chunks == 1 && s.large == 0 && s.cleanups == 0 && s.children == 0 && s.charged == 0);
+    cr_assert(s.chunks == 1 && s.large == 0 && s.cleanups == 0 && s.children == 0 &&
+              s.charged == 0);
     cr_assert(s.held >= 320 && s.peak == s.held && s.failed == EBB_OK && s.soft_crossed == 0);
     expect_used(a, 0);
     ebb_alloc(a, 64);
@@ -812,7 +814,8 @@ Test(arena_mark, peak_is_the_most_ever_held)
 
 Test(arena_mark, describe_tells_a_person)
 {
-    ebb_arena *a = ebb_scope_begin(&listing), *b = ebb_scope_begin_in(a, NULL), *c = ebb_arena_create(NULL);
+    ebb_arena *a = ebb_scope_begin(&listing), *b = ebb_scope_begin_in(a, NULL),
+              *c = ebb_arena_create(NULL);
     ebb_alloc(a, 1000);
     ebb_defer(a, note, "x");
     char *text = ebb_arena_describe(a, c);

@@ -60,7 +60,8 @@ Test(base, feature_macros_are_0_or_1)
 Test(base, the_version_is_that_of_the_header)
 {
     char text[32];
-    snprintf(text, sizeof text, "%d.%d.%d", EBB_VERSION_MAJOR, EBB_VERSION_MINOR, EBB_VERSION_PATCH);
+    snprintf(text, sizeof text, "%d.%d.%d", EBB_VERSION_MAJOR, EBB_VERSION_MINOR,
+             EBB_VERSION_PATCH);
     cr_assert_str_eq(ebb_version(), text);
 }
 

@@ -9,8 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char text[] = "{\"name\":\"web-1\",\"cpus\":4,\"tags\":[\"a\",\"b\",{\"deep\":[1,2.5,null,true]}],"
-                           "\"note\":\"caf\\u00e9\"}";
+static const char text[] =
+    "{\"name\":\"web-1\",\"cpus\":4,\"tags\":[\"a\",\"b\",{\"deep\":[1,2.5,null,true]}],"
+    "\"note\":\"caf\\u00e9\"}";
 
 Test(compat_jansson, a_document_lies_in_the_current_scope)
 {
@@ -78,8 +79,7 @@ Test(compat_jansson, every_failure_leaves_the_scope_sound)
 {
     ebb_jansson_install();
     unsigned runs = 0;
-    EBB_EACH_FAILURE(f, .this_thread = true)
-    {
+    EBB_EACH_FAILURE (f, .this_thread = true) {
         runs++;
         ebb_arena *a = ebb_scope_begin(NULL);
         {

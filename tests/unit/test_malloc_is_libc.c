@@ -10,7 +10,8 @@
 #include <link.h>
 #include <string.h>
 
-static const char *const names[] = {"malloc", "free", "calloc", "realloc", "aligned_alloc", "posix_memalign"};
+static const char *const names[] = {"malloc",  "free",          "calloc",
+                                    "realloc", "aligned_alloc", "posix_memalign"};
 
 /* Under a sanitizer it is the sanitizer's. */
 Test(malloc_is_libc, the_allocator_is_the_c_librarys)

@@ -34,7 +34,8 @@ static const ebb_source *source_or_skip(void)
 
 Test(mimalloc, slabs_come_from_it)
 {
-    if (TESTS_ASAN || TESTS_TSAN) cr_skip_test("a sanitizer keeps mimalloc from knowing its own regions");
+    if (TESTS_ASAN || TESTS_TSAN)
+        cr_skip_test("a sanitizer keeps mimalloc from knowing its own regions");
     const ebb_source *source = source_or_skip();
     cr_assert_eq(ebb_mimalloc_source(), source, "static");
     cr_assert_eq(ebb_source_set(source), EBB_OK);
@@ -82,7 +83,8 @@ Test(mimalloc, the_programs_malloc_stays_what_it_was)
     void *address = dlsym(RTLD_DEFAULT, "malloc");
     cr_assert(address && dladdr(address, &who));
     cr_assert_null(strstr(who.dli_fname, "mimalloc"), "%s", who.dli_fname);
-    if (!TESTS_ASAN && !TESTS_TSAN) cr_assert_not_null(strstr(who.dli_fname, "libc.so"), "%s", who.dli_fname);
+    if (!TESTS_ASAN && !TESTS_TSAN)
+        cr_assert_not_null(strstr(who.dli_fname, "libc.so"), "%s", who.dli_fname);
     in_region_fn *knows = mimalloc_knows();
     cr_assert_not_null(knows);
     void *p = malloc(100), *q = calloc(1000, 1000), *r = strdup("text");

@@ -57,9 +57,11 @@ Test(profile, a_new_one_has_learned_nothing)
 
 Test(profile, the_initialiser_takes_fields)
 {
-    static ebb_profile p = EBB_PROFILE("fields", .hard = 1 << 20, .reserve = 4096, .percentile = 90);
+    static ebb_profile p =
+        EBB_PROFILE("fields", .hard = 1 << 20, .reserve = 4096, .percentile = 90);
     cr_assert_str_eq(p.name, "fields");
-    cr_assert(p.hard == 1 << 20 && p.reserve == 4096 && p.percentile == 90 && p.soft == 0 && !p.wipe);
+    cr_assert(p.hard == 1 << 20 && p.reserve == 4096 && p.percentile == 90 && p.soft == 0 &&
+              !p.wipe);
 }
 
 Test(profile, a_sixteenth_of_the_ends_is_looked_at)
@@ -112,7 +114,8 @@ Test(profile, the_percentile_says_how_many_should_fit)
     static ebb_profile odd = EBB_PROFILE("odd", .percentile = 200), usual = EBB_PROFILE("usual");
     ebb_profile *all[] = {&most, &half, &odd, &usual};
     for (int k = 0; k < 4; k++)
-        for (int i = 0; i < 16 * 300; i++) run(all[k], 1, i / 16 % 10 < 6 ? 200 : i / 16 % 10 < 9 ? 600 : 900);
+        for (int i = 0; i < 16 * 300; i++)
+            run(all[k], 1, i / 16 % 10 < 6 ? 200 : i / 16 % 10 < 9 ? 600 : 900);
     cr_assert_eq(learned(&half).head, 320u);
     cr_assert_eq(learned(&usual).head, 768u, "75 is the default");
     cr_assert_eq(learned(&odd).head, 768u, "also for what is above 100");
@@ -213,7 +216,8 @@ static void write_file(const char *to, const char *bytes, size_t size)
     cr_assert_eq(fclose(f), 0);
 }
 
-static const char *names[] = {"POST /vms", "", "100% sure", "\xc3\xa4\xc3\xb6", "tab\there", "plain"};
+static const char *names[] = {"POST /vms",        "",          "100% sure",
+                              "\xc3\xa4\xc3\xb6", "tab\there", "plain"};
 enum { NAMES = 6 };
 static ebb_profile kinds[NAMES];
 
@@ -292,7 +296,8 @@ static void load_then_save_elsewhere(void *unused)
 {
     (void)unused;
     ebb_arena *a = ebb_arena_create(NULL);
-    if (ebb_profile_load(path, a, NULL) != EBB_OK || ebb_profile_load(path, a, NULL) != EBB_OK) _Exit(1);
+    if (ebb_profile_load(path, a, NULL) != EBB_OK || ebb_profile_load(path, a, NULL) != EBB_OK)
+        _Exit(1);
     if (ebb_profile_save(other) != EBB_OK) _Exit(2);
 }
 
@@ -474,15 +479,18 @@ static ebb_status load_forged(const char *lines, unsigned count, const char **re
 Test(profile, forged_lines_are_refused_by_number)
 {
     make_folder();
-    static const struct { const char *lines; const char *where; } bad[] = {
+    static const struct {
+        const char *lines;
+        const char *where;
+    } bad[] = {
         {"x\n", ":2:"},
         {"x 1\n", ":2:"},
         {"x 1 1\n", ":2:"},
-        {"x 1 1 5:1 4:1\n", ":2:"},          /* out of order */
-        {"x 1 1 5:1 5:1\n", ":2:"},          /* twice */
-        {"x 1 1 5:0\n", ":2:"},              /* empty */
-        {"x 1 1 999999:1\n", ":2:"},         /* no such bucket */
-        {"x 1 1 5:99999\n", ":2:"},          /* overfull */
+        {"x 1 1 5:1 4:1\n", ":2:"},  /* out of order */
+        {"x 1 1 5:1 5:1\n", ":2:"},  /* twice */
+        {"x 1 1 5:0\n", ":2:"},      /* empty */
+        {"x 1 1 999999:1\n", ":2:"}, /* no such bucket */
+        {"x 1 1 5:99999\n", ":2:"},  /* overfull */
         {"x 1 1 5:\n", ":2:"},
         {"x 1 1 5\n", ":2:"},
         {"x 1 1 5:1 \n", ":2:"},
@@ -498,7 +506,8 @@ Test(profile, forged_lines_are_refused_by_number)
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         ebb_arena *a = ebb_arena_create(NULL);
         const char *why = NULL;
-        cr_assert_eq(load_forged(bad[i].lines, 1, &why, a), EBB_E_SYNTAX, "taken: %s", bad[i].lines);
+        cr_assert_eq(load_forged(bad[i].lines, 1, &why, a), EBB_E_SYNTAX, "taken: %s",
+                     bad[i].lines);
         cr_assert(why && strstr(why, bad[i].where), "\"%s\" for %s", why, bad[i].lines);
         ebb_arena_destroy(&a);
     }
@@ -519,7 +528,8 @@ Test(profile, too_many_profiles_are_refused)
     make_folder();
     static char lines[40 * KIB];
     size_t n = 0;
-    for (int i = 0; i < 1500; i++) n += (size_t)snprintf(lines + n, sizeof lines - n, "p%d 1 1 5:1\n", i);
+    for (int i = 0; i < 1500; i++)
+        n += (size_t)snprintf(lines + n, sizeof lines - n, "p%d 1 1 5:1\n", i);
     ebb_arena *a = ebb_arena_create(NULL);
     const char *why = NULL;
     ebb_status status = load_forged(lines, 1500, &why, a);

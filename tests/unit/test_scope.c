@@ -95,7 +95,9 @@ Test(scope, end_nulls_its_handle_first)
 {
     for (int i = 0; i < 40; i++) {
         ebb_arena *a = ebb_scope_begin(NULL);
-        struct { ebb_arena *scope; } *call = ebb_alloc(a, sizeof *call);
+        struct {
+            ebb_arena *scope;
+        } *call = ebb_alloc(a, sizeof *call);
         call->scope = a;
         for (int k = 0; k < i; k++) ebb_alloc(a, 300);
         ebb_scope_end(&call->scope);
@@ -221,7 +223,8 @@ Test(scope, a_thousand_children)
 {
     ebb_arena *a = ebb_scope_begin(NULL);
     static ebb_arena *child[1000];
-    for (size_t i = 0; i < 1000; i++) pattern_fill(ebb_alloc(child[i] = ebb_scope_begin_in(a, NULL), 50), 50, i);
+    for (size_t i = 0; i < 1000; i++)
+        pattern_fill(ebb_alloc(child[i] = ebb_scope_begin_in(a, NULL), 50), 50, i);
     cr_assert_eq(stats_of(a).children, 1000u);
     cr_assert_null(ebb_arena_validate(a));
     rng r = {4};
@@ -597,7 +600,8 @@ Test(scope, detach_makes_a_child_a_root)
 {
     reports r;
     reports_start(&r);
-    ebb_arena *a = ebb_scope_begin(NULL), *b = ebb_scope_begin_in(a, NULL), *c = ebb_scope_begin_in(b, NULL);
+    ebb_arena *a = ebb_scope_begin(NULL), *b = ebb_scope_begin_in(a, NULL),
+              *c = ebb_scope_begin_in(b, NULL);
     char *p = ebb_strdup(b, "alive");
     ebb_arena *root = ebb_scope_detach(&b);
     cr_assert_null(ebb_arena_parent(root));
@@ -816,6 +820,8 @@ static void work_alone(void *unused)
 /* Other threads are inside the library's locks at that moment, as often as not. */
 static void fork_beside(void (*work)(void))
 {
+    if (TESTS_TSAN) cr_skip_test("ThreadSanitizer ends children forked beside threads");
+    if (under_valgrind()) cr_skip_test("Memcheck calls leaked what the threads that are gone held");
     busy b = {PTHREAD_MUTEX_INITIALIZER, false, work};
     pthread_t t[2];
     bool all_lived = true;
@@ -834,19 +840,16 @@ static void fork_beside(void (*work)(void))
 
 Test(scope, fork_while_others_allocate)
 {
-    if (TESTS_TSAN) cr_skip_test("ThreadSanitizer ends children forked beside threads");
     fork_beside(allocate_and_trim);
 }
 
 Test(scope, fork_while_others_are_checked_strictly)
 {
-    if (TESTS_TSAN) cr_skip_test("ThreadSanitizer ends children forked beside threads");
     ebb_checks_set(EBB_CHECKS_STRICT);
     fork_beside(allocate_and_trim);
 }
 
 Test(scope, fork_while_others_watch_and_report)
 {
-    if (TESTS_TSAN) cr_skip_test("ThreadSanitizer ends children forked beside threads");
     fork_beside(watch_and_report);
 }

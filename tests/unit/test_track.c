@@ -44,7 +44,8 @@ Test(track, the_nth_allocation_fails)
     for (uint64_t n = 1; n <= 20; n++) {
         ebb_arena *a = ebb_arena_create(NULL);
         ebb_fault *f = nth((ebb_watch){.arena = a}, n, false);
-        for (uint64_t i = 1; i <= 30; i++) cr_assert_eq(ebb_alloc(a, 100) == NULL, i == n, "the %zuth", (size_t)i);
+        for (uint64_t i = 1; i <= 30; i++)
+            cr_assert_eq(ebb_alloc(a, 100) == NULL, i == n, "the %zuth", (size_t)i);
         cr_assert_eq(ebb_failed(a), EBB_E_MEMORY, "as if the system had refused");
         cr_assert_eq(ebb_fault_hits(f), 1u);
         cr_assert_eq(ebb_fault_seen(f), 30u);
@@ -327,7 +328,8 @@ Test(track, all_fields_that_are_set_must_match)
 {
     static ebb_profile p = EBB_PROFILE("one");
     ebb_arena *a = ebb_scope_begin(&p), *b = ebb_scope_begin(&p), *c = ebb_scope_begin(NULL);
-    ebb_counter *both = ebb_counter_begin((ebb_watch){.arena = a, .profile = &p, .this_thread = true}, NULL);
+    ebb_counter *both =
+        ebb_counter_begin((ebb_watch){.arena = a, .profile = &p, .this_thread = true}, NULL);
     ebb_counter *never = ebb_counter_begin((ebb_watch){.arena = c, .profile = &p}, NULL);
     ebb_alloc(a, 1);
     ebb_alloc(b, 1);
@@ -345,7 +347,8 @@ Test(track, two_watchers_hear_of_the_same_allocation)
 {
     ebb_arena *a = ebb_arena_create(NULL);
     ebb_counter *c = ebb_counter_begin((ebb_watch){.arena = a}, NULL);
-    ebb_fault *f = nth((ebb_watch){.arena = a}, 2, false), *g = nth((ebb_watch){.arena = a}, 3, false);
+    ebb_fault *f = nth((ebb_watch){.arena = a}, 2, false),
+              *g = nth((ebb_watch){.arena = a}, 3, false);
     for (int i = 1; i <= 5; i++) cr_assert_eq(ebb_alloc(a, 1) == NULL, i == 2 || i == 3);
     cr_assert_eq(counted(c).count, 5u);
     ebb_fault_end(&f);
@@ -361,8 +364,7 @@ Test(track, two_watchers_hear_of_the_same_allocation)
 Test(track, each_failure_fails_every_allocation_once)
 {
     int runs = 0;
-    EBB_EACH_FAILURE(f, .this_thread = true)
-    {
+    EBB_EACH_FAILURE (f, .this_thread = true) {
         runs++;
         ebb_arena *a = ebb_scope_begin(NULL);
         int got = 0;
@@ -379,8 +381,7 @@ Test(track, each_failure_of_one_arena)
 {
     ebb_arena *a = ebb_arena_create(NULL);
     int runs = 0, failures = 0;
-    EBB_EACH_FAILURE(f, .arena = a)
-    {
+    EBB_EACH_FAILURE (f, .arena = a) {
         runs++;
         ebb_arena_reset(a);
         failures += !ebb_alloc(a, 1);
@@ -398,8 +399,7 @@ Test(track, each_failure_may_be_left_by_break)
 {
     ebb_arena *a = ebb_arena_create(NULL);
     for (int i = 0; i < 3 * WATCHERS_MAX; i++) {
-        EBB_EACH_FAILURE(f, .arena = a)
-        {
+        EBB_EACH_FAILURE (f, .arena = a) {
             cr_assert_null(ebb_alloc(a, 1));
             break;
         }
@@ -413,10 +413,10 @@ Test(track, each_failure_without_a_watcher_is_reported)
     reports r;
     reports_start(&r);
     ebb_counter *c[WATCHERS_MAX];
-    for (int i = 0; i < WATCHERS_MAX; i++) c[i] = ebb_counter_begin((ebb_watch)EBB_WATCH_INIT, NULL);
+    for (int i = 0; i < WATCHERS_MAX; i++)
+        c[i] = ebb_counter_begin((ebb_watch)EBB_WATCH_INIT, NULL);
     int runs = 0;
-    EBB_EACH_FAILURE(f, .arena = NULL)
-    {
+    EBB_EACH_FAILURE (f, .arena = NULL) {
         runs++;
     }
     cr_assert_eq(runs, 0);
@@ -429,9 +429,14 @@ Test(track, each_failure_without_a_watcher_is_reported)
 
 Test(track, sizes_fall_into_classes)
 {
-    static const struct { size_t size; int class; } sizes[] = {
-        {0, 0}, {1, 1}, {2, 2}, {3, 3}, {4, 3}, {5, 4}, {8, 4}, {9, 5}, {16, 5}, {17, 6},
-        {1024, 11}, {1025, 12}, {65536, 17}, {65537, 18}, {1 << 20, 21}, {(1 << 20) + 1, 22},
+    static const struct {
+        size_t size;
+        int class;
+    } sizes[] = {
+        {0, 0},      {1, 1},      {2, 2},        {3, 3},
+        {4, 3},      {5, 4},      {8, 4},        {9, 5},
+        {16, 5},     {17, 6},     {1024, 11},    {1025, 12},
+        {65536, 17}, {65537, 18}, {1 << 20, 21}, {(1 << 20) + 1, 22},
     };
     ebb_arena *a = ebb_arena_create(NULL);
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
@@ -572,7 +577,8 @@ Test(track, watchers_come_and_go_while_others_allocate)
     pthread_t t[OWNERS];
     for (int i = 0; i < OWNERS; i++) cr_assert_eq(pthread_create(&t[i], NULL, own, &s), 0);
     rng r = {99};
-    for (unsigned long i = 0; i < scaled(20000) || atomic_load(&s.done) < 10; i++) watch_for_a_moment(&r, &p);
+    for (unsigned long i = 0; i < scaled(20000) || atomic_load(&s.done) < 10; i++)
+        watch_for_a_moment(&r, &p);
     atomic_store(&s.stop, true);
     for (int i = 0; i < OWNERS; i++) pthread_join(t[i], NULL);
     cr_assert_eq(s.wrong, 0u, "seed 99");
