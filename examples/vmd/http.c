@@ -44,7 +44,7 @@ static request *request_begin(void)
 static void request_end(request *req)
 {
     counted.live--;
-    in_use -= req->charged;
+    atomic_fetch_sub(&in_use, req->charged);
     if (req->mem.scope) {
         ebb_scope_end(&req->mem.scope); /* the handle lies in the scope: it is nulled first */
         return;
@@ -59,8 +59,8 @@ static bool charge(request *req, size_t bytes)
 {
     enum { BECOMES = 8 };
     if (req->mem.scope || !opt.budget) return true;
-    if ((in_use += bytes * BECOMES) > opt.budget) {
-        in_use -= bytes * BECOMES;
+    if (atomic_fetch_add(&in_use, bytes * BECOMES) + bytes * BECOMES > opt.budget) {
+        atomic_fetch_sub(&in_use, bytes * BECOMES);
         return false;
     }
     req->charged += bytes * BECOMES;
