@@ -53,7 +53,7 @@ static void *large(ebb_arena *a, size_t size, size_t align, ebb_status *ret_why)
     c->u.object.ptr = align_up(c->lo, align);
     c->u.object.len = size;
     undo_push(a, c, LARGE);
-    if (unlikely(a->bits & STRICT)) ebb__strict_large(a, c, false);
+    if (unlikely(a->bits & STRICT)) ebb__strict_large(c, false);
     return (void *)c->u.object.ptr;
 }
 

@@ -94,7 +94,7 @@ static void pop_chunk(ebb_arena *a, chunk *c)
 
 static void pop_large(ebb_arena *a, chunk *c)
 {
-    if (unlikely(a->bits & STRICT)) ebb__strict_large(a, c, true);
+    if (unlikely(a->bits & STRICT)) ebb__strict_large(c, true);
     ebb__wipe(a, c->u.object.ptr, c->u.object.ptr + c->u.object.len);
     a->undo = c->next;
     ebb__block_give(a, c);

@@ -422,7 +422,7 @@ void *ebb__strict_bump(ebb_arena *a, size_t size, size_t align);
 size_t ebb__strict_overhead(size_t align);
 void ebb__strict_resized(ebb_arena *a, void *ptr, size_t size);
 void ebb__strict_retire(ebb_arena *a, void *ptr);
-void ebb__strict_large(ebb_arena *a, chunk *c, bool forget);
+void ebb__strict_large(chunk *c, bool forget);
 void ebb__strict_forget(ebb_arena *a, uintptr_t from, uintptr_t to, const char *function);
 void ebb__strict_poison(const void *ptr, size_t size);
 void ebb__strict_unpoison(const void *ptr, size_t size);

@@ -28,7 +28,6 @@
 #define VALGRIND_MAKE_MEM_UNDEFINED(p, n)         ((void)(p), (void)(n))
 #define VALGRIND_MAKE_MEM_DEFINED(p, n)           ((void)(p), (void)(n))
 #define VALGRIND_CREATE_MEMPOOL(pool, rz, zeroed) ((void)(pool))
-#define VALGRIND_DESTROY_MEMPOOL(pool)            ((void)(pool))
 #define VALGRIND_MEMPOOL_ALLOC(pool, p, n)        ((void)(pool), (void)(p), (void)(n))
 #define VALGRIND_MEMPOOL_FREE(pool, p)            ((void)(pool), (void)(p))
 #endif
@@ -52,6 +51,8 @@ typedef struct frame {
 } frame;
 
 static bool asan, memcheck;
+static char
+    pool; /* one for all arenas, as Memcheck's anchor: adoption moves objects between them */
 
 static frame *frame_of(const void *object)
 {
@@ -71,6 +72,7 @@ void ebb__tools_detect(void)
     asan = __asan_poison_memory_region != NULL && __asan_unpoison_memory_region != NULL;
     unsigned char byte = 0, bits = 0;
     memcheck = RUNNING_ON_VALGRIND && VALGRIND_GET_VBITS(&byte, &bits, 1) == 1;
+    if (memcheck) VALGRIND_CREATE_MEMPOOL(&pool, 0, 0);
 }
 
 bool ebb__tools_active(void)
@@ -104,18 +106,18 @@ size_t ebb__strict_overhead(size_t align)
     return sizeof(frame) + GUARD + 2 * a;
 }
 
-static void show(ebb_arena *a, void *ptr, size_t size)
+static void show(void *ptr, size_t size)
 {
     if (asan) __asan_unpoison_memory_region(ptr, size);
-    if (memcheck) VALGRIND_MEMPOOL_ALLOC(a, ptr, size);
+    if (memcheck) VALGRIND_MEMPOOL_ALLOC(&pool, ptr, size);
     fill(ptr, FRESH, size);
 }
 
-static void hide(ebb_arena *a, void *ptr, size_t size)
+static void hide(void *ptr, size_t size)
 {
     fill(ptr, FORGOTTEN, size);
     if (asan) __asan_poison_memory_region(ptr, size);
-    if (memcheck) VALGRIND_MEMPOOL_FREE(a, ptr);
+    if (memcheck) VALGRIND_MEMPOOL_FREE(&pool, ptr);
 }
 
 void *ebb__strict_bump(ebb_arena *a, size_t size, size_t align)
@@ -133,7 +135,7 @@ void *ebb__strict_bump(ebb_arena *a, size_t size, size_t align)
     f->span = top - at;
     f->number = a->ext->frames++;
     f->magic = MAGIC_LIVE;
-    show(a, (void *)ptr, size);
+    show((void *)ptr, size);
     fill((void *)(ptr + size), GUARD_FILL, top - ptr - size);
     a->w.tip = at;
     return (void *)ptr;
@@ -146,15 +148,15 @@ void ebb__strict_window(ebb_arena *a)
 }
 
 /* A large block holds one object and no frame; what lies behind it guards it. */
-void ebb__strict_large(ebb_arena *a, chunk *c, bool forget)
+void ebb__strict_large(chunk *c, bool forget)
 {
     void *ptr = (void *)c->u.object.ptr;
     if (forget) {
-        hide(a, ptr, c->u.object.len);
+        hide(ptr, c->u.object.len);
         return;
     }
     ebb__strict_poison((void *)c->lo, (uintptr_t)c - c->lo);
-    show(a, ptr, c->u.object.len);
+    show(ptr, c->u.object.len);
 }
 
 /* ---- forgetting --------------------------------------------------------------------------------
@@ -207,7 +209,7 @@ void ebb__strict_forget(ebb_arena *a, uintptr_t from, uintptr_t to, const char *
             break;
         }
         uintptr_t next = from + f->span;
-        if (f->magic == MAGIC_LIVE) hide(a, object_of(f), f->size);
+        if (f->magic == MAGIC_LIVE) hide(object_of(f), f->size);
         ebb__strict_poison(f, next - (uintptr_t)f);
         from = next;
     }
@@ -238,7 +240,7 @@ void ebb__strict_retire(ebb_arena *a, void *ptr)
     frame *f = frame_in(a, ptr);
     if (!f || f->number < a->ext->old_frames) return;
     f->magic = MAGIC_RETIRED;
-    hide(a, ptr, f->size);
+    hide(ptr, f->size);
 }
 
 void ebb__strict_resized(ebb_arena *a, void *ptr, size_t size)
@@ -261,7 +263,6 @@ void ebb__strict_begin(ebb_arena *a)
     if (!e) return; /* then it is simply not strict */
     a->bits |= STRICT;
     e->owner = ebb__thread_get();
-    if (memcheck) VALGRIND_CREATE_MEMPOOL(a, 0, 0);
     ebb__strict_window(a);
     ebb__close(a);
 }
@@ -269,7 +270,6 @@ void ebb__strict_begin(ebb_arena *a)
 /* Whatever memory goes back to a caller goes back readable. */
 void ebb__strict_end(ebb_arena *a)
 {
-    if (memcheck) VALGRIND_DESTROY_MEMPOOL(a);
     if (in_buffer(a)) ebb__strict_unpoison((void *)a->ext->buffer, (uintptr_t)a - a->ext->buffer);
 }
 

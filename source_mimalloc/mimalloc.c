@@ -7,6 +7,12 @@
 #include <dlfcn.h>
 #include <pthread.h>
 
+#if defined(EBB_HAVE_VALGRIND) && EBB_HAVE_VALGRIND
+#include <valgrind/valgrind.h>
+#else
+#define RUNNING_ON_VALGRIND 0
+#endif
+
 typedef void *aligned_fn(size_t size, size_t align);
 typedef void free_fn(void *ptr);
 
@@ -30,6 +36,7 @@ static void give(void *ctx, void *ptr, size_t size)
 /* POSIX lets a data pointer carry a function's address; C does not, but for a copy of its bytes. */
 static void open_library(void)
 {
+    if (RUNNING_ON_VALGRIND) return; /* it takes mi_free for a free of its own */
     void *lib = dlopen("libmimalloc.so.2", RTLD_NOW | RTLD_LOCAL);
     if (!lib) return;
     *(void **)(&mi_aligned) = dlsym(lib, "mi_malloc_aligned");

@@ -15,7 +15,8 @@ extern "C" {
 #endif
 
 /**
- * Return a source that takes slabs from mimalloc, static; NULL if libmimalloc.so.2 can't be opened.
+ * Return a source that takes slabs from mimalloc, static; NULL if libmimalloc.so.2 can't be opened,
+ * and under Valgrind, which would take its free for one of its own.
  * Use: `const ebb_source *s = ebb_mimalloc_source(); if (s) ebb_source_set(s);`
  * Cost: the first call opens the library. Threads: any.
  */

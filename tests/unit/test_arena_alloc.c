@@ -185,10 +185,11 @@ Test(arena_alloc, sizes_that_cannot_be_fail)
 
 Test(arena_alloc, an_address_smaller_than_the_size_does_not_wrap)
 {
+    const uintptr_t more_than_there_is = (uintptr_t)1 << 45; /* Memcheck puts us at a low address */
     ebb_arena *a = ebb_arena_create(NULL);
     uintptr_t p = (uintptr_t)ebb_alloc(a, 1);
     for (size_t more = 0; more < 100; more++) {
-        cr_assert_null(ebb_alloc_optional(a, p - 50 + more));
+        if (p > more_than_there_is) cr_assert_null(ebb_alloc_optional(a, p - 50 + more));
         cr_assert_null(ebb_alloc_optional(a, (size_t)0 - 100 + more));
     }
     cr_assert_null(ebb_arena_validate(a));
