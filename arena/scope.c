@@ -99,8 +99,6 @@ ebb_arena *ebb_scope_begin_in(ebb_arena *parent, ebb_profile *p)
     return a;
 }
 
-enum { SAMPLE_EVERY = 16 }; /* scopes that a thread ends */
-
 /* ---- end ------------------------------------------------------------------------------------- */
 
 static bool may_end(ebb_arena *a, const char *function)
@@ -125,7 +123,6 @@ void ebb__end_scope(ebb_arena *a, const char *function, void *site)
     if (!may_end(a, function)) return;
     thread *t = ebb__thread_get();
     if (t && (a->bits & SCOPE) && --t->until_sample == 0) {
-        t->until_sample = SAMPLE_EVERY;
         ebb__profile_sample(t, a);
     }
     ebb__arena_finish(a, site);

@@ -47,7 +47,7 @@ typedef struct ebb_profile {
 
 /** What a profile has learned. */
 typedef struct ebb_profile_stats {
-    uint64_t samples;                    /**< scopes looked at, a sixteenth of those that ended */
+    uint64_t samples; /**< scopes looked at: a sixteenth of those that ended, later a 64th */
     size_t used_p50, used_p95, used_max; /**< bytes used by a sampled scope, to an eighth */
     size_t head, body; /**< bytes of the first chunk, and of the one that an overflow takes */
 } ebb_profile_stats;

@@ -18,7 +18,8 @@
 extern "C" {
 #endif
 
-/** Whom to watch: what matches every field that is set; all zero: every arena of the process. */
+/** Whom to watch: what matches every field that is set; all zero: every arena of the process. An
+    arena over a caller's buffer that began before is found only by its own watch. */
 typedef struct ebb_watch {
     ebb_arena *arena;     /**< this one; it must outlive the watcher */
     ebb_profile *profile; /**< scopes of this kind */
