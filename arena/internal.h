@@ -292,7 +292,7 @@ typedef struct thread {
     uint32_t until_sample; /* scopes to end here until one is looked at */
     uint32_t id;
     uint32_t try_count;
-    uint32_t sample_count, merges;
+    uint32_t sample_count;
     uint32_t cleanups; /* running one inside another; unwinding counts as one */
     struct {
         uint16_t profile;

@@ -94,9 +94,10 @@ Test(profile, small_scopes_fit_their_heads)
     if (!layout_is_plain()) cr_skip_test("red zones take room too");
     const size_t used[] = {16, 240, 256, 272, 448, 704, 960};
     const size_t heads[] = {320, 320, 320, 512, 512, 768, 1024};
+    const char *const names[] = {"16", "240", "256", "272", "448", "704", "960"};
     static ebb_profile p[7];
     for (int i = 0; i < 7; i++) {
-        p[i].name = "small";
+        p[i].name = names[i];
         run(&p[i], 64 * 20, used[i]);
         cr_assert_eq(learned(&p[i]).head, heads[i], "%zu bytes: %zu", used[i], learned(&p[i]).head);
         ebb_arena *a = ebb_scope_begin(&p[i]);
