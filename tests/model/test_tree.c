@@ -503,7 +503,8 @@ static bool may_adopt(const node *into, const node *child)
 {
     if (is_below(index_of(into), index_of(child)) || child->in_buffer) return false;
     if (child->has_source || into->in_buffer || into->has_source) return false;
-    return into->objects + child->objects <= OBJECTS && into->cleanups + child->cleanups <= CLEANUPS;
+    return into->objects + child->objects <= OBJECTS &&
+           into->cleanups + child->cleanups <= CLEANUPS;
 }
 
 static void step_adopt(node *into)
@@ -555,10 +556,11 @@ static const struct {
     void (*fn)(node *);
     unsigned weight;
 } steps[] = {
-    {step_alloc, 200}, {step_resize, 50}, {step_hook, 80},   {step_promote, 20}, {step_defer, 60},
-    {step_begin, 90},  {step_end, 40},    {step_reset, 3},   {step_mark, 25},    {step_rewind, 20},
-    {step_detach, 12}, {step_adopt, 40},  {step_limit, 25},  {step_charge, 15},  {step_trim, 5},
-    {step_keep_open, 8}, {step_recover, 15},
+    {step_alloc, 200},  {step_resize, 50}, {step_hook, 80},   {step_promote, 20},
+    {step_defer, 60},   {step_begin, 90},  {step_end, 40},    {step_reset, 3},
+    {step_mark, 25},    {step_rewind, 20}, {step_detach, 12}, {step_adopt, 40},
+    {step_limit, 25},   {step_charge, 15}, {step_trim, 5},    {step_keep_open, 8},
+    {step_recover, 15},
 };
 
 static void step(void)
