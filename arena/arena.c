@@ -173,8 +173,8 @@ void ebb__arena_finish(ebb_arena *a, void *site)
     if (unlikely(a->bits & STRICT)) ebb__strict_end(a);
     bool foreign = in_buffer(a);
     a->lo = head_lo(a);
+    if (a->bits & LIMITED) ebb__uncharge(a, head_size(a));
     if (a->ext) {
-        if (a->bits & LIMITED) ebb__uncharge(a, head_size(a));
         if (a->ext->budget) ebb__budget_detach(a->ext->budget);
         ebb__unlink_child(a);
         ebb__ext_free(a);
@@ -467,6 +467,8 @@ void ebb__mark_subtree(ebb_arena *a)
 {
     bool limited = (a->ext && a->ext->counts) || (a->parent && (a->parent->bits & LIMITED));
     a->bits = (a->bits & ~(uint32_t)LIMITED) | (limited ? LIMITED : 0u);
+    for (link l = a->undo; l; l = *(link *)record_of(l))
+        if (kind_of(l) == ADOPT) ebb__mark_subtree(tombstone_of(l));
     if (!a->ext) return;
     for (ebb_arena *c = a->ext->first_child; c; c = c->ext->next) ebb__mark_subtree(c);
 }
