@@ -40,12 +40,16 @@ bool under_valgrind(void)
     return RUNNING_ON_VALGRIND != 0;
 }
 
+/* Sanitizers make everything about so much slower. */
+enum { SANITIZED = 8 };
+
 unsigned long scaled(unsigned long rounds)
 {
     const char *value = getenv("EBB_TEST_SCALE");
     unsigned long by = value ? strtoul(value, NULL, 10) : 1;
-    unsigned long n = rounds / (by ? by : 1);
-    return n ? n : 1;
+    if (by == 0) by = 1;
+    if (TESTS_ASAN || TESTS_TSAN) by *= SANITIZED;
+    return rounds > by ? rounds / by : 1;
 }
 
 /* ---- misuse reports ---------------------------------------------------------------------------- */

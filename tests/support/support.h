@@ -40,7 +40,7 @@ bool layout_is_plain(void);
 /* Run by Valgrind, whatever its tool. */
 bool under_valgrind(void);
 
-/* Divide the number of rounds by EBB_TEST_SCALE, for slow tools; at least 1. */
+/* Divide the number of rounds by EBB_TEST_SCALE, and again under a sanitizer; at least 1. */
 unsigned long scaled(unsigned long rounds);
 
 /* ---- misuse reports ---------------------------------------------------------------------------- */

@@ -157,6 +157,26 @@ Test(arena_failure, when_the_stock_is_used_up_the_next_allocation_fails_again)
     }
 }
 
+/* A chunk of the stock is not one to be kept for the next use. */
+Test(arena_failure, a_reset_gives_the_reserve_back)
+{
+    enum { N = 40 };
+    ebb_arena *a[N];
+    ebb_arena_params params = EBB_ARENA_PARAMS_INIT;
+    params.sticky = true;
+    params.hard = KIB;
+    for (int i = 0; i < N; i++) {
+        a[i] = ebb_arena_create(&params);
+        while (ebb_alloc(a[i], 8)) {
+        }
+        ebb_recover(a[i]);
+        cr_assert_not_null(ebb_alloc(a[i], 900), "the %dth has no reserve", i);
+        ebb_arena_reset(a[i]);
+        cr_assert_eq(ebb_failed(a[i]), EBB_OK);
+    }
+    for (int i = 0; i < N; i++) ebb_arena_destroy(&a[i]);
+}
+
 /* ---- try --------------------------------------------------------------------------------------- */
 
 typedef struct seen {

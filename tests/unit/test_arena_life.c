@@ -365,6 +365,38 @@ Test(arena_life, a_source_that_refuses_fails_the_allocation)
     cr_assert_eq(s.live, 0u);
 }
 
+Test(arena_life, a_refused_block_is_not_charged)
+{
+    static test_source s;
+    test_source_init(&s);
+    ebb_arena_params params = EBB_ARENA_PARAMS_INIT;
+    params.source = &s.source;
+    params.hard = MIB;
+    ebb_arena *a = ebb_arena_create(&params);
+    size_t charged = stats_of(a).charged;
+    s.fail_all = true;
+    for (int i = 0; i < 100; i++) cr_assert_null(ebb_alloc(a, 100 * KIB));
+    cr_assert_eq(ebb_failed(a), EBB_E_MEMORY);
+    cr_assert_eq(stats_of(a).charged, charged);
+    s.fail_all = false;
+    cr_assert_not_null(ebb_alloc(a, 500 * KIB));
+    ebb_arena_destroy(&a);
+}
+
+Test(arena_life, a_source_that_breaks_its_promise_of_alignment_is_refused)
+{
+    static test_source s;
+    test_source_init(&s);
+    s.skew = 4;
+    ebb_arena_params params = EBB_ARENA_PARAMS_INIT;
+    params.source = &s.source;
+    ebb_arena *a = ebb_arena_create(&params);
+    cr_assert_null(ebb_alloc(a, 100));
+    cr_assert_eq(ebb_failed(a), EBB_E_MEMORY);
+    cr_assert_eq(s.live, 0u, "what is of no use is given back");
+    ebb_arena_destroy(&a);
+}
+
 Test(arena_life, reset_and_trim_with_a_source_of_its_own)
 {
     static test_source s;
@@ -634,6 +666,29 @@ Test(arena_life, trim_between_mark_and_rewind)
         cr_assert_str_eq(p, "before");
     }
     ebb_arena_destroy(&a);
+}
+
+/* An empty chunk that a mark refers to stays, also when newer records have come and gone. */
+Test(arena_life, trim_leaves_an_empty_chunk_that_a_mark_needs)
+{
+    reports r;
+    reports_start(&r);
+    ebb_arena *a = ebb_arena_create(NULL);
+    char *p = ebb_resize(a, NULL, 0, 3000);
+    cr_assert_eq(ebb_resize(a, p, 3000, 0), (void *)p);
+    ebb_mark m = ebb_arena_mark(a);
+    for (int i = 0; i < 3; i++) {
+        ebb_defer(a, note, "d");
+        ebb_alloc(a, 300 * KIB);
+        ebb_arena_rewind(a, m);
+        ebb_arena_trim(a);
+        cr_assert_null(ebb_arena_validate(a));
+    }
+    ebb_arena_rewind(a, m);
+    cr_assert_eq(reports_total(&r), 0u, "%s", r.all);
+    cr_assert_str_eq(order, "ddd");
+    ebb_arena_destroy(&a);
+    reports_stop();
 }
 
 /* ---- wipe -------------------------------------------------------------------------------------- */

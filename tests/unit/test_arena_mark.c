@@ -847,3 +847,21 @@ Test(arena_mark, validate_says_what_is_broken)
     (void)p;
     ebb_arena_destroy(&a);
 }
+
+/* The window's two words are the public part of an arena. */
+Test(arena_mark, validate_notices_an_overwritten_window)
+{
+    ebb_arena *a = ebb_arena_create(NULL);
+    ebb_alloc(a, 100);
+    ebb__window *w = (ebb__window *)(void *)a, sound = *w;
+    w->tip = 4096;
+    cr_assert_not_null(ebb_arena_validate(a));
+    w->tip = sound.tip + 4096;
+    cr_assert_not_null(ebb_arena_validate(a));
+    *w = sound;
+    w->limit = 12345;
+    cr_assert_not_null(ebb_arena_validate(a));
+    *w = sound;
+    cr_assert_null(ebb_arena_validate(a));
+    ebb_arena_destroy(&a);
+}
