@@ -1,256 +1,267 @@
 /*
- * examples/vmd/handlers.c: what each path does. In ebb mode a handler runs inside ebb_try with the scope
- * current, so jansson's memory is the scope's too.
- *
- * state_with and state_each hold a lock while they call back, and a failure would jump out with it held:
- * so the callbacks only copy into memory that was reserved before.
+ * examples/vmd/handlers.c: routes, and what each does with the machines. In ebb mode a handler
+ * runs inside ebb_try with the scope current, so what jansson allocates is the scope's too.
  */
 #include "vmd.h"
 
-#include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
+#include <stdlib.h>
 
-/* ---- replies ----------------------------------------------------------------------------------- */
+/* ---- replies --------------------------------------------------------------------------------- */
 
-int reply_error(request *req, int status, const char *fmt, ...)
+static int add_to_reply(const char *bytes, size_t size, void *reply)
 {
-    char what[400];
-    va_list args;
-    va_start(args, fmt);
-    vsnprintf(what, sizeof what, fmt, args);
-    va_end(args);
-    json_t *value = json_pack("{s:s}", "error", what);
-    return reply_json(req, status, value);
-}
-
-static int add_to_reply(const char *bytes, size_t size, void *ctx)
-{
-    request *req = ctx;
-    text_add(&req->reply, bytes, size);
-    return req->reply.failed ? -1 : 0;
+    text *t = reply;
+    text_add(t, bytes, size);
+    return t->failed ? -1 : 0;
 }
 
 int reply_json(request *req, int status, json_t *value)
 {
-    req->reply.len = 0;
-    if (!value || json_dump_callback(value, add_to_reply, req, JSON_COMPACT)) status = 507;
-    text_add(&req->reply, "\n", 1);
-    json_decref(value);
-    return status;
+    text *t = &req->reply;
+    if (!value) return 507;
+    if (json_dump_callback(value, add_to_reply, t, JSON_COMPACT)) t->failed = true;
+    text_add(t, "\n", 1);
+    mem_decref(&req->mem, value);
+    return t->failed ? 507 : status;
 }
 
-/* ---- POST /vms --------------------------------------------------------------------------------- */
+int reply_error(request *req, int status, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    json_t *what = json_vsprintf(fmt, args);
+    va_end(args);
+    return reply_json(req, status, json_pack("{s:o}", "error", what));
+}
+
+/* ---- reading a machine ----------------------------------------------------------------------- */
 
 static bool is_name(const char *s)
 {
-    size_t n = strlen(s);
-    if (n == 0 || n > NAME_MAX_LENGTH) return false;
-    return strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") == n;
+    size_t n = strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.");
+    return n > 0 && n <= NAME_MOST && !s[n];
 }
+#define NAME_RULE "must be 1 to 64 letters, digits, '-', '_' or '.'"
 
-/* The metadata, into `v`; NULL, or what is wrong with it. */
-static const char *read_metadata(json_t *object, vm *v)
+static const char *read_metadata(json_t *object, vm_spec *s)
 {
     const char *key;
     json_t *value;
-    if (json_object_size(object) > METADATA_MAX) return "metadata has more than 32 entries";
+    if (!json_is_object(object)) return "metadata must be an object";
+    if (json_object_size(object) > METADATA_MOST) return "metadata has more than 32 entries";
     json_object_foreach(object, key, value)
     {
-        const char *s = json_string_value(value);
-        if (!s) return "metadata values must be strings";
-        if (strlen(key) > NAME_MAX_LENGTH || json_string_length(value) > VALUE_MAX_LENGTH)
-            return "a metadata key or value is too long";
-        v->pair[v->pairs++] = (pair){key, s};
+        if (!json_is_string(value)) return "metadata values must be strings";
+        if (strlen(key) > NAME_MOST || json_string_length(value) > VALUE_MOST)
+            return "metadata keys are at most 64 bytes, values 256";
+        s->pair[s->pairs++] = (pair){key, json_string_value(value)};
     }
     return NULL;
 }
 
-static const char *read_vm(json_t *body, vm *v, json_error_t *error)
+/* NULL, or what is wrong; the text may be @error's. */
+static const char *read_spec(json_t *body, vm_spec *s, json_error_t *error)
 {
     json_t *metadata = NULL;
-    memset(v, 0, sizeof *v);
-    if (json_unpack_ex(body, error, 0, "{s:s, s:s, s:i, s:i, s?o}", "name", &v->name, "tenant",
-                       &v->tenant, "cpus", &v->cpus, "memory_mb", &v->memory_mb, "metadata",
+    s->pairs = 0;
+    if (json_unpack_ex(body, error, 0, "{s:s, s:s, s:i, s:i, s?o}", "name", &s->name, "tenant",
+                       &s->tenant, "cpus", &s->cpus, "memory_mb", &s->memory_mb, "metadata",
                        &metadata))
         return error->text;
-    if (!is_name(v->name)) return "name must be 1 to 64 letters, digits, '-', '_' or '.'";
-    if (!is_name(v->tenant)) return "tenant must be 1 to 64 letters, digits, '-', '_' or '.'";
-    if (v->cpus < 1 || v->cpus > 256) return "cpus must be 1 to 256";
-    if (v->memory_mb < 1 || v->memory_mb > 1 << 22) return "memory_mb must be 1 to 4194304";
-    if (metadata && !json_is_object(metadata)) return "metadata must be an object";
-    return metadata ? read_metadata(metadata, v) : NULL;
+    if (!is_name(s->name)) return "name " NAME_RULE;
+    if (!is_name(s->tenant)) return "tenant " NAME_RULE;
+    if (s->cpus < 1 || s->cpus > 256) return "cpus must be 1 to 256";
+    if (s->memory_mb < 1 || s->memory_mb > 1 << 22) return "memory_mb must be 1 to 4194304";
+    return metadata ? read_metadata(metadata, s) : NULL;
 }
 
-/* A proposal's id follows from what is proposed, so that two servers give the same answer. */
-static void set_id(vm *v)
-{
-    uint64_t h = 0xcbf29ce484222325u;
-    for (const char *p = v->name; *p; p++) h = (h ^ (unsigned char)*p) * 0x100000001b3u;
-    for (const char *p = v->tenant; *p; p++) h = (h ^ (unsigned char)*p) * 0x100000001b3u;
-    snprintf(v->id, sizeof v->id, "prop-%016llx", (unsigned long long)h);
-}
+/* ---- writing a machine ----------------------------------------------------------------------- */
 
-static json_t *vm_to_json(const vm *v)
+static json_t *metadata_of(const vm *v)
 {
     json_t *metadata = json_object();
-    for (int i = 0; i < v->pairs; i++)
-        json_object_set_new(metadata, v->pair[i].key, json_string(v->pair[i].value));
-    return json_pack("{s:s, s:s, s:s, s:s, s:i, s:i, s:o}", "id", v->id, "name", v->name, "tenant",
-                     v->tenant, "status", v->status, "cpus", v->cpus, "memory_mb", v->memory_mb,
-                     "metadata", metadata);
+    for (size_t i = 0; i < v->pairs; i++)
+        if (json_object_set_new(metadata, v->pair[i].key, json_string(v->pair[i].value)))
+            break; /* out of memory: seen below, or by ebb_failed */
+    if (json_object_size(metadata) == v->pairs) return metadata;
+    json_decref(metadata);
+    return NULL;
 }
 
-static int create_vm(request *req, json_t *body)
+static json_t *summary_of(const vm *v)
 {
-    vm v;
+    return json_pack("{s:s, s:s, s:s, s:s, s:i, s:i, s:i}", "id", v->id, "name", v->name, "tenant",
+                     v->tenant, "status", v->status, "revision", (int)v->revision, "cpus", v->cpus,
+                     "memory_mb", v->memory_mb);
+}
+
+/* Reply with a machine, and let go of the reference. */
+static int reply_vm(request *req, int status, vm *v)
+{
+    if (!mem_hold(&req->mem, vm_release, v)) return 507;
+    json_t *answer = summary_of(v);
+    bool whole = answer && !json_object_set_new(answer, "metadata", metadata_of(v));
+    mem_drop(&req->mem, vm_release, v);
+    if (whole) return reply_json(req, status, answer);
+    mem_decref(&req->mem, answer);
+    return 507;
+}
+
+/* ---- what the routes do ---------------------------------------------------------------------- */
+
+static int post_vm(request *req, json_t *body)
+{
+    vm_spec spec;
     json_error_t error;
-    const char *wrong = read_vm(body, &v, &error);
+    vm *v = NULL;
+    const char *wrong = read_spec(body, &spec, &error);
     if (wrong) return reply_error(req, 422, "%s", wrong);
-    set_id(&v);
-    v.status = "creating";
-    switch (state_put(&v)) { /* copies: it outlives the request */
-    case PUT_TAKEN: return reply_error(req, 409, "%s belongs to another tenant", v.name);
-    case PUT_NO_MEMORY: return reply_error(req, 507, "no memory for another machine");
-    case PUT_REPLACED: return reply_json(req, 200, vm_to_json(&v));
-    default: return reply_json(req, 201, vm_to_json(&v));
+    switch (state_put(&spec, &v)) { /* copies: it outlives the request */
+    case PUT_CREATED: return reply_vm(req, 201, v);
+    case PUT_REPLACED: return reply_vm(req, 200, v);
+    case PUT_TAKEN: return reply_error(req, 409, "%s belongs to another tenant", spec.name);
+    case PUT_FULL: return reply_error(req, 507, "no more machines can be kept");
+    default: return 507;
     }
 }
 
-/* ---- GET and DELETE ---------------------------------------------------------------------------- */
-
-/* One machine, with room for the strings that it points to. */
-typedef struct vm_copy {
-    vm v;
-    char strings[2 * (NAME_MAX_LENGTH + 1) +
-                 METADATA_MAX * (NAME_MAX_LENGTH + VALUE_MAX_LENGTH + 2)];
-} vm_copy;
-
-static void copy_out(const vm *v, void *ctx)
+/* The NAME of /vms/NAME; NULL: it can't be one. */
+static const char *name_in(const request *req)
 {
-    vm_copy *c = ctx;
-    char *to = c->strings;
-    c->v = *v;
-    c->v.name = strcpy(to, v->name);
-    to += strlen(to) + 1;
-    c->v.tenant = strcpy(to, v->tenant);
-    to += strlen(to) + 1;
-    for (int i = 0; i < v->pairs; i++) {
-        c->v.pair[i].key = strcpy(to, v->pair[i].key);
-        to += strlen(to) + 1;
-        c->v.pair[i].value = strcpy(to, v->pair[i].value);
-        to += strlen(to) + 1;
-    }
+    const char *name = req->path + strlen(req->route->path);
+    return is_name(name) ? name : NULL;
 }
 
-static int get_vm(request *req, const char *name)
+static int get_vm(request *req)
 {
-    vm_copy *c = mem_alloc(&req->mem, sizeof *c);
-    if (!c) return 507;
-    int status = state_with(name, copy_out, c) ? reply_json(req, 200, vm_to_json(&c->v))
-                                               : reply_error(req, 404, "no machine of that name");
-    mem_free(&req->mem, c);
-    return status;
+    const char *name = name_in(req);
+    if (!name) return reply_error(req, 400, "a name " NAME_RULE);
+    vm *v = state_get(name);
+    return v ? reply_vm(req, 200, v) : reply_error(req, 404, "no machine is called %s", name);
 }
 
-enum { LISTED = 50 };
-
-typedef struct listed {
-    int count;
-    struct {
-        char name[NAME_MAX_LENGTH + 1], tenant[NAME_MAX_LENGTH + 1];
-        int cpus, memory_mb;
-    } row[LISTED];
-} listed;
-
-static void list_one(const vm *v, void *ctx)
+static int delete_vm(request *req)
 {
-    listed *l = ctx;
-    strcpy(l->row[l->count].name, v->name);
-    strcpy(l->row[l->count].tenant, v->tenant);
-    l->row[l->count].cpus = v->cpus;
-    l->row[l->count++].memory_mb = v->memory_mb;
-}
-
-static int list_vms(request *req)
-{
-    listed *l = mem_alloc(&req->mem, sizeof *l);
-    if (!l) return 507;
-    l->count = 0;
-    size_t all = state_each(0, LISTED, list_one, l);
-    json_t *rows = json_array();
-    for (int i = 0; i < l->count; i++)
-        json_array_append_new(rows, json_pack("{s:s, s:s, s:i, s:i}", "name", l->row[i].name,
-                                              "tenant", l->row[i].tenant, "cpus", l->row[i].cpus,
-                                              "memory_mb", l->row[i].memory_mb));
-    mem_free(&req->mem, l);
-    return reply_json(req, 200, json_pack("{s:I, s:o}", "count", (json_int_t)all, "vms", rows));
-}
-
-static int delete_vm(request *req, const char *name)
-{
-    if (!state_remove(name)) return reply_error(req, 404, "no machine of that name");
+    const char *name = name_in(req);
+    if (!name) return reply_error(req, 400, "a name " NAME_RULE);
+    if (!state_remove(name)) return reply_error(req, 404, "no machine is called %s", name);
     return reply_json(req, 200, json_pack("{s:s}", "deleted", name));
 }
 
-static void ignore(const vm *v, void *ctx)
+/* References to some machines, given back together. */
+typedef struct page {
+    int count;
+    vm *vm[PAGE_MOST];
+} page;
+
+static void page_release(void *arg)
 {
-    (void)v, (void)ctx;
+    page *p = arg;
+    for (int i = 0; i < p->count; i++) vm_release(p->vm[i]);
 }
 
-static int metrics(request *req)
+static int reply_page(request *req, const page *p, bool more)
 {
-    ebb_memory_stats m;
-    ebb_memory_get_stats(&m);
-    text *t = &req->reply;
-    text_printf(t, "# TYPE vmd_requests_total counter\nvmd_requests_total %llu\n",
-                (unsigned long long)counted.requests);
-    text_printf(t, "# TYPE vmd_bad_requests_total counter\nvmd_bad_requests_total %llu\n",
-                (unsigned long long)counted.bad);
-    text_printf(t, "# TYPE vmd_live_requests gauge\nvmd_live_requests %llu\n",
-                (unsigned long long)counted.live);
-    text_printf(t, "# TYPE vmd_vms gauge\nvmd_vms %zu\n", state_each(0, 0, ignore, NULL));
-    text_printf(t, "# TYPE ebb_reserved_bytes gauge\nebb_reserved_bytes %zu\n", m.reserved);
-    text_printf(t, "# TYPE ebb_source_requests_total counter\nebb_source_requests_total %zu\n",
-                m.requests);
-    return t->failed ? 507 : 200;
+    json_t *vms = json_array();
+    for (int i = 0; i < p->count; i++)
+        if (json_array_append_new(vms, summary_of(p->vm[i]))) {
+            mem_decref(&req->mem, vms);
+            return 507;
+        }
+    const char *next = more ? p->vm[p->count - 1]->name : NULL;
+    return reply_json(req, 200,
+                      json_pack("{s:I, s:o, s:s?}", "count", (json_int_t)state_count(), "vms", vms,
+                                "next", next));
 }
 
-/* ---- routes ------------------------------------------------------------------------------------ */
+static int list_page(request *req, const char *after, int most)
+{
+    page *p = mem_alloc(&req->mem, sizeof *p);
+    if (!p) return 507;
+    p->count = 0;
+    if (!mem_hold(&req->mem, page_release, p)) return 507;
+    int filled = state_page(after, most, p->vm);
+    if (filled > 0) p->count = filled;
+    int status = filled < 0 ? reply_error(req, 404, "no machine is called %s", after)
+                            : reply_page(req, p, filled == most);
+    mem_drop(&req->mem, page_release, p);
+    mem_free(&req->mem, p);
+    return status;
+}
 
-static int with_body(request *req, int (*fn)(request *, json_t *))
+/* ?limit=N&after=NAME: a page, and where the next one begins. */
+static int list_vms(request *req)
+{
+    const char *limit = request_argument(req, "limit"), *after = request_argument(req, "after");
+    char *end;
+    long most = limit ? strtol(limit, &end, 10) : PAGE_MOST;
+    if (limit && (end == limit || *end || most < 1 || most > PAGE_MOST))
+        return reply_error(req, 400, "limit must be 1 to %d", PAGE_MOST);
+    if (after && !is_name(after)) return reply_error(req, 400, "after " NAME_RULE);
+    return list_page(req, after, (int)most);
+}
+
+static int no_such_path(request *req)
+{
+    return reply_error(req, 404, "there are /vms, /vms/NAME, /schedule and /metrics");
+}
+
+static int no_such_method(request *req)
+{
+    return reply_error(req, 405, "that can't be done here");
+}
+
+/* ---- routes ---------------------------------------------------------------------------------- */
+
+/* What scopes of each kind are like is learned apart, so each has a profile. The reserve is what
+   the reply to a request that ran out of memory is written in. */
+#define PROFILE(name) EBB_PROFILE(name, .reserve = 2048)
+
+route routes[ROUTES] = {
+    {"POST", "/vms", NULL, post_vm, PROFILE("POST /vms")},
+    {"POST", "/schedule", NULL, schedule, PROFILE("POST /schedule")},
+    {"GET", "/vms", list_vms, NULL, PROFILE("GET /vms")},
+    {"GET", "/vms/", get_vm, NULL, PROFILE("GET /vms/NAME")},
+    {"DELETE", "/vms/", delete_vm, NULL, PROFILE("DELETE /vms/NAME")},
+    {"GET", "/metrics", metrics, NULL, PROFILE("GET /metrics")},
+    {NULL, NULL, no_such_method, NULL, PROFILE("no such method")},
+    {NULL, NULL, no_such_path, NULL, PROFILE("no such path")},
+};
+
+static bool leads_to(const route *r, const char *path)
+{
+    size_t n = strlen(r->path);
+    return r->path[n - 1] == '/' ? !strncmp(path, r->path, n) : !strcmp(path, r->path);
+}
+
+route *route_find(const char *method, const char *path)
+{
+    bool known = false;
+    route *r = routes;
+    for (; r->path; r++) {
+        if (!leads_to(r, path)) continue;
+        if (!strcmp(method, r->method)) return r;
+        known = true;
+    }
+    return known ? r : r + 1;
+}
+
+static int with_json(request *req)
 {
     json_error_t error;
-    json_t *body = json_loadb(req->body.ptr ? req->body.ptr : "", req->body.len, 0, &error);
-    if (!body && req->mem.scope &&
-        ebb_failed(req->mem.scope)) /* jansson would call it a syntax error */
-        return ebb_failed(req->mem.scope);
+    json_t *body = json_loadb(req->body.len ? req->body.ptr : "", req->body.len,
+                              JSON_REJECT_DUPLICATES, &error);
     if (!body)
         return reply_error(req, 400, "line %d, column %d: %s", error.line, error.column,
                            error.text);
-    int status =
-        json_is_object(body) ? fn(req, body) : reply_error(req, 422, "the body must be an object");
-    json_decref(body);
+    int status = json_is_object(body) ? req->route->with_json(req, body)
+                                      : reply_error(req, 422, "the body must be an object");
+    mem_decref(&req->mem, body);
     return status;
 }
 
 int handle(request *req)
 {
-    static const char one[] = "/vms/";
-    bool get = !strcmp(req->method, "GET"), post = !strcmp(req->method, "POST");
-    if (!strcmp(req->path, "/vms")) {
-        if (post) return with_body(req, create_vm);
-        return get ? list_vms(req) : reply_error(req, 405, "use GET or POST");
-    }
-    if (!strncmp(req->path, one, sizeof one - 1)) {
-        const char *name = req->path + sizeof one - 1;
-        if (!is_name(name)) return reply_error(req, 400, "that is no name of a machine");
-        if (!strcmp(req->method, "DELETE")) return delete_vm(req, name);
-        return get ? get_vm(req, name) : reply_error(req, 405, "use GET or DELETE");
-    }
-    if (!strcmp(req->path, "/schedule"))
-        return post ? with_body(req, schedule) : reply_error(req, 405, "use POST");
-    if (!strcmp(req->path, "/metrics"))
-        return get ? metrics(req) : reply_error(req, 405, "use GET");
-    return reply_error(req, 404, "no such path");
+    return req->route->with_json ? with_json(req) : req->route->plain(req);
 }

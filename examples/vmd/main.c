@@ -1,25 +1,56 @@
-/* examples/vmd/main.c: a small control plane of virtual machines over HTTP and JSON. Options, then serve. */
+/* examples/vmd/main.c: a small control plane of virtual machines over HTTP and JSON. Options,
+   then serve. */
 #include "vmd.h"
 
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-counters counted;
 options opt = {.ebb = true,
                .port = 8080,
                .threads = 2,
                .nodes = 32,
                .idle = 10,
                .max_body = 64 << 10,
-               .max_request = 2 << 20,
-               .budget = 256 << 20};
+               .max_request = 4 << 20,
+               .budget = 256 << 20,
+               .max_vms = 100000};
 
 static const char usage[] =
-    "usage: vmd [--memory=ebb|malloc] [--port=N] [--threads=N] [--nodes=N] [--idle=SECONDS]\n"
-    "           [--max-body=BYTES] [--max-request=BYTES] [--budget=BYTES]\n"
-    "Serves on 127.0.0.1 until SIGTERM or SIGINT. Port 0: any free one, printed.\n";
+    "usage: vmd [OPTIONS]\n"
+    "Serves on 127.0.0.1 until SIGTERM or SIGINT.\n"
+    "  --memory=ebb|malloc   where requests' memory comes from (ebb)\n"
+    "  --port=N              0: any free one, printed (8080)\n"
+    "  --threads=N           2 to 64 (2)\n"
+    "  --nodes=N             that machines can be placed on, 1 to 1000 (32)\n"
+    "  --idle=SECONDS        a silent client is given up after these (10)\n"
+    "  --max-vms=N           machines kept (100000)\n"
+    "  --max-body=BYTES      of one request (64 KiB)\n"
+    "  --max-request=BYTES   ebb: memory that one request may hold, 0: no limit (4 MiB)\n"
+    "  --budget=BYTES        memory that all requests together may hold, 0: no limit (256 MiB)\n"
+    "  --fail=N              ebb: let one allocation in N fail, to see what clients get\n";
+
+static const struct option longs[] = {
+    {"memory", required_argument, NULL, 'm'},
+    {"port", required_argument, NULL, 'p'},
+    {"threads", required_argument, NULL, 't'},
+    {"nodes", required_argument, NULL, 'n'},
+    {"idle", required_argument, NULL, 'i'},
+    {"max-vms", required_argument, NULL, 'v'},
+    {"max-body", required_argument, NULL, 'b'},
+    {"budget", required_argument, NULL, 'u'},
+    {"max-request", required_argument, NULL, 'r'},
+    {"fail", required_argument, NULL, 'f'},
+    {"help", no_argument, NULL, 'h'},
+    {NULL, 0, NULL, 0},
+};
+
+static bool memory(const char *value)
+{
+    if (!strcmp(value, "ebb") || !strcmp(value, "malloc")) return !strcmp(value, "ebb");
+    fprintf(stderr, "vmd: --memory=%s is not ebb or malloc\n", value);
+    exit(2);
+}
 
 static size_t number(const char *name, const char *value, size_t least, size_t most)
 {
@@ -32,44 +63,32 @@ static size_t number(const char *name, const char *value, size_t least, size_t m
 
 static void set(int what, const char *name, const char *value)
 {
+    const size_t gib = (size_t)1 << 30;
     switch (what) {
-    case 'm':
-        if (strcmp(value, "ebb") && strcmp(value, "malloc")) {
-            fprintf(stderr, "vmd: --memory=%s is not ebb or malloc\n", value);
-            exit(2);
-        }
-        opt.ebb = !strcmp(value, "ebb");
-        break;
+    case 'm': opt.ebb = memory(value); break;
     case 'p': opt.port = (unsigned)number(name, value, 0, 65535); break;
     case 't': opt.threads = (unsigned)number(name, value, 2, 64); break;
     case 'n': opt.nodes = (unsigned)number(name, value, 1, 1000); break;
     case 'i': opt.idle = (unsigned)number(name, value, 1, 3600); break;
-    case 'b': opt.max_body = number(name, value, 1, (size_t)1 << 30); break;
-    case 'r': opt.max_request = number(name, value, 0, (size_t)1 << 40); break;
-    case 'u': opt.budget = number(name, value, 0, (size_t)1 << 40); break;
+    case 'f': opt.fail = (unsigned)number(name, value, 1, 1000000000); break;
+    case 'v': opt.max_vms = number(name, value, 1, 10000000); break;
+    case 'b': opt.max_body = number(name, value, 1, gib); break;
+    case 'r': opt.max_request = number(name, value, 0, 64 * gib); break;
+    case 'u': opt.budget = number(name, value, 0, 1024 * gib); break;
+    case 'h': fputs(usage, stdout); exit(0);
     default: fputs(usage, stderr); exit(2);
     }
 }
 
 int main(int argc, char **argv)
 {
-    static const struct option longs[] = {
-        {"memory", required_argument, NULL, 'm'},
-        {"port", required_argument, NULL, 'p'},
-        {"threads", required_argument, NULL, 't'},
-        {"nodes", required_argument, NULL, 'n'},
-        {"idle", required_argument, NULL, 'i'},
-        {"max-body", required_argument, NULL, 'b'},
-        {"max-request", required_argument, NULL, 'r'},
-        {"budget", required_argument, NULL, 'u'},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
-    };
     int what, which = 0;
-    while ((what = getopt_long(argc, argv, "", longs, &which)) != -1) {
-        if (what == 'h') return fputs(usage, stdout), 0;
+    while ((what = getopt_long(argc, argv, "", longs, &which)) != -1)
         set(what, what == '?' ? "" : longs[which].name, optarg);
-    }
     if (optind < argc) set('?', "", NULL);
+    if (opt.fail && !opt.ebb) {
+        fputs("vmd: --fail needs --memory=ebb\n", stderr);
+        return 2;
+    }
     return serve();
 }

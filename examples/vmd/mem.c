@@ -1,25 +1,12 @@
 /* examples/vmd/mem.c: see mem.h. */
 #include "mem.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 void *mem_alloc(mem *m, size_t size)
 {
     return m->scope ? ebb_alloc(m->scope, size) : malloc(size);
-}
-
-char *mem_printf(mem *m, const char *fmt, ...)
-{
-    va_list args;
-    char *p = NULL;
-    va_start(args, fmt);
-    if (m->scope) p = ebb_vprintf(m->scope, fmt, args);
-    else if (vasprintf(&p, fmt, args) < 0) p = NULL;
-    va_end(args);
-    return p;
 }
 
 void mem_free(mem *m, void *ptr)
@@ -27,17 +14,40 @@ void mem_free(mem *m, void *ptr)
     if (!m->scope) free(ptr);
 }
 
-static bool text_reserve(text *t, size_t more)
+void mem_decref(mem *m, json_t *value)
 {
-    enum { FIRST_ROOM = 256 };
+    if (!m->scope) json_decref(value);
+}
+
+bool mem_hold(mem *m, void (*release)(void *), void *what)
+{
+    return !m->scope || ebb_defer(m->scope, release, what);
+}
+
+void mem_drop(mem *m, void (*release)(void *), void *what)
+{
+    if (!m->scope) release(what);
+}
+
+/* ---- text ------------------------------------------------------------------------------------ */
+
+static char *resize(text *t, size_t room)
+{
+    ebb_arena *scope = t->mem->scope;
+    return scope ? ebb_resize(scope, t->ptr, t->room, room) : realloc(t->ptr, room);
+}
+
+bool text_reserve(text *t, size_t more)
+{
+    enum { LEAST_ROOM = 512 };
     if (t->failed) return false;
-    if (t->len + more <= t->room) return true;
-    size_t room = t->room ? t->room * 2 : FIRST_ROOM;
-    while (room < t->len + more) room *= 2;
-    char *p =
-        t->mem->scope ? ebb_resize(t->mem->scope, t->ptr, t->room, room) : realloc(t->ptr, room);
-    if (!p) return !(t->failed = true);
-    t->ptr = p;
+    if (more <= t->room - t->len) return true;
+    size_t room = t->len + (more > t->room ? more : t->room);
+    if (room < LEAST_ROOM) room = LEAST_ROOM;
+    char *ptr = resize(t, room);
+    t->failed = !ptr;
+    if (!ptr) return false;
+    t->ptr = ptr;
     t->room = room;
     return true;
 }
@@ -51,18 +61,17 @@ void text_add(text *t, const char *bytes, size_t len)
 
 void text_printf(text *t, const char *fmt, ...)
 {
-    char small[512];
+    char line[512];
     va_list args;
     va_start(args, fmt);
-    int n = vsnprintf(small, sizeof small, fmt, args);
+    int n = vsnprintf(line, sizeof line, fmt, args);
     va_end(args);
-    if (n < 0 || (size_t)n >= sizeof small) t->failed = true; /* no line of ours is that long */
-    else text_add(t, small, (size_t)n);
+    if (n < 0 || (size_t)n >= sizeof line) t->failed = true; /* no line of ours is that long */
+    else text_add(t, line, (size_t)n);
 }
 
 void text_free(text *t)
 {
     mem_free(t->mem, t->ptr);
-    t->ptr = NULL;
-    t->len = t->room = 0;
+    *t = (text){.mem = t->mem};
 }

@@ -1,27 +1,40 @@
 /*
- * examples/vmd/mem.h: where a request's memory comes from, so that one handler source serves both modes.
+ * examples/vmd/mem.h: where a request's memory comes from, so that one handler source serves both
+ * modes.
  *
- *   ebb      everything comes from the request's scope; mem_free does nothing, the scope's end does it
- *   malloc   everything is malloc's, and is freed by hand
+ *   ebb      all of it comes from the request's scope, and goes with it
+ *   malloc   all of it is malloc's, and is given back by hand
  *
- * A handler calls mem_free on whatever it is done with, as good malloc code does. Failure is NULL; in ebb
- * mode it does not come to that, since handlers run inside ebb_try.
+ * A handler says what it is done with, as good malloc code does: mem_free, mem_decref, mem_drop.
+ * In ebb mode these do nothing, and a program that only ever runs on Ebb would not have them.
+ * Allocation returns NULL on failure; in ebb mode it does not come to that, since handlers run
+ * inside ebb_try.
  */
 #ifndef VMD_MEM_H
 #define VMD_MEM_H
 
 #include <ebb/ebb.h>
-#include <stddef.h>
+#include <jansson.h>
 
 typedef struct mem {
     ebb_arena *scope; /* NULL: malloc */
 } mem;
 
 void *mem_alloc(mem *m, size_t size);
-char *mem_printf(mem *m, const char *fmt, ...) EBB_PRINTF(2, 3);
 void mem_free(mem *m, void *ptr);
+void mem_decref(mem *m, json_t *value);
 
-/* A text that grows. Nothing is allocated until the first byte; failed remembers what could not be added. */
+/*
+ * For what is not memory but must be given back with the request, such as a counted reference:
+ * hold(release, what) where it is taken, drop(release, what) where it is no longer needed. Ebb
+ * releases it when the scope ends, malloc at the drop. False: out of memory, and it has been
+ * released.
+ */
+bool mem_hold(mem *m, void (*release)(void *), void *what);
+void mem_drop(mem *m, void (*release)(void *), void *what);
+
+/* A text that grows. Nothing is allocated before it is needed; failed remembers that something
+   could not be added, so it is enough to look once, at the end. */
 typedef struct text {
     mem *mem;
     char *ptr;
@@ -29,6 +42,7 @@ typedef struct text {
     bool failed;
 } text;
 
+bool text_reserve(text *t, size_t more);
 void text_add(text *t, const char *bytes, size_t len);
 void text_printf(text *t, const char *fmt, ...) EBB_PRINTF(2, 3);
 void text_free(text *t);

@@ -1,160 +1,186 @@
 /*
- * examples/vmd/schedule.c: place a batch of virtual machines on nodes: filter those that fit, score, sort,
- * choose the best, keep three alternatives, say why, and take what was placed off the node.
+ * examples/vmd/schedule.c: place a batch of machines on nodes. For each: filter the nodes that
+ * have room, score them, sort, take the best, name alternatives, and say why.
  *
- * The batch works on its own copy of the nodes' capacity, so a request changes nothing and two servers
- * agree on every answer.
+ * A batch works on a copy of its own of what the nodes have left, so it changes nothing, and two
+ * servers agree on every answer.
  */
 #include "vmd.h"
 
 #include <stdlib.h>
-#include <string.h>
 
-enum { ALTERNATIVES = 3, ZONES = 4 };
+enum { ALTERNATIVES = 3, ZONES = 4, PER_MILLE = 1000 };
 
-typedef struct node {
-    char *name;
-    int zone, cpus, memory_mb;
-} node;
+/* ---- nodes ----------------------------------------------------------------------------------- */
 
-typedef struct candidate {
-    const node *node;
-    double score;
-} candidate;
+typedef struct room {
+    int cpus, memory_mb;
+} room;
+
+/* A made-up inventory: 16 to 80 cpus, 32 to 128 GiB, in four zones. */
+static room node_size(unsigned node)
+{
+    return (room){.cpus = 16 + (int)(node * 7 % 5) * 16,
+                  .memory_mb = 32768 + (int)(node * 11 % 7) * 16384};
+}
+
+static json_t *node_name(unsigned node)
+{
+    return json_sprintf("node-%03u", node);
+}
+
+/* ---- filter, score, sort --------------------------------------------------------------------- */
 
 typedef struct wanted {
-    char *name, *zone;
-    int cpus, memory_mb;
+    const char *name;
+    room size;
+    int zone; /* -1: any */
 } wanted;
 
-/* ---- nodes ------------------------------------------------------------------------------------- */
+typedef struct candidate {
+    unsigned node;
+    int score;
+} candidate;
 
-static node *nodes_copy(mem *m, unsigned count)
+/* What a batch works with. */
+typedef struct batch {
+    bool spread; /* rather than fill nodes up */
+    room *left;  /* on each node */
+    candidate *found;
+    int fit, no_cpus, no_memory; /* of the last machine's zone */
+} batch;
+
+/* How full a node would be, or how empty if the batch is to be spread. */
+static int score_of(const batch *b, unsigned node, const wanted *w)
 {
-    node *nodes = mem_alloc(m, count * sizeof *nodes);
-    for (unsigned i = 0; nodes && i < count; i++)
-        nodes[i] = (node){.name = mem_printf(m, "node-%03u", i),
-                          .zone = (int)(i % ZONES),
-                          .cpus = 16 + (int)(i * 7 % 5) * 16,
-                          .memory_mb = 32768 + (int)(i * 11 % 7) * 16384};
-    return nodes;
-}
-
-static void nodes_free(mem *m, node *nodes, unsigned count)
-{
-    for (unsigned i = 0; i < count; i++) mem_free(m, nodes[i].name);
-    mem_free(m, nodes);
-}
-
-/* ---- one machine ------------------------------------------------------------------------------- */
-
-static bool fits(const node *n, const wanted *w)
-{
-    if (n->cpus < w->cpus || n->memory_mb < w->memory_mb) return false;
-    return !w->zone[0] || atoi(w->zone) == n->zone;
+    room all = node_size(node), left = b->left[node];
+    int cpus = (left.cpus - w->size.cpus) * PER_MILLE / all.cpus;
+    int memory = (int)((long long)(left.memory_mb - w->size.memory_mb) * PER_MILLE / all.memory_mb);
+    int empty = (cpus + memory) / 2;
+    return b->spread ? empty : PER_MILLE - empty;
 }
 
 static int best_first(const void *a, const void *b)
 {
     const candidate *x = a, *y = b;
-    if (x->score != y->score) return x->score < y->score ? 1 : -1;
-    return strcmp(x->node->name, y->node->name);
+    if (x->score != y->score) return y->score - x->score;
+    return x->node < y->node ? -1 : 1;
 }
 
-static candidate *candidates(mem *m, const node *nodes, const wanted *w, size_t *ret_count)
+static void find_candidates(batch *b, const wanted *w)
 {
-    candidate *c = mem_alloc(m, opt.nodes * sizeof *c);
-    size_t n = 0;
-    for (unsigned i = 0; c && i < opt.nodes; i++) {
-        if (!fits(&nodes[i], w)) continue;
-        c[n].node = &nodes[i];
-        c[n++].score = (double)nodes[i].cpus / w->cpus + (double)nodes[i].memory_mb / w->memory_mb;
+    b->fit = b->no_cpus = b->no_memory = 0;
+    for (unsigned node = 0; node < opt.nodes; node++) {
+        if (w->zone >= 0 && w->zone != (int)(node % ZONES)) continue;
+        if (b->left[node].cpus < w->size.cpus) b->no_cpus++;
+        else if (b->left[node].memory_mb < w->size.memory_mb) b->no_memory++;
+        else b->found[b->fit++] = (candidate){node, score_of(b, node, w)};
     }
-    if (c) qsort(c, n, sizeof *c, best_first);
-    *ret_count = n;
-    return c;
+    qsort(b->found, (size_t)b->fit, sizeof *b->found, best_first);
 }
 
-static json_t *alternatives(const candidate *c, size_t count)
+/* ---- the answer for one machine -------------------------------------------------------------- */
+
+static json_t *alternatives(const batch *b)
 {
     json_t *list = json_array();
-    for (size_t i = 1; i < count && i <= ALTERNATIVES; i++)
-        json_array_append_new(list, json_string(c[i].node->name));
+    for (int i = 1; i < b->fit && i <= ALTERNATIVES; i++)
+        if (json_array_append_new(list, json_pack("{s:o, s:i}", "node", node_name(b->found[i].node),
+                                                  "score", b->found[i].score))) {
+            json_decref(list);
+            return NULL;
+        }
     return list;
 }
 
-static json_t *place(mem *m, node *nodes, const wanted *w)
+static json_t *reason(const batch *b)
 {
-    size_t count;
-    candidate *c = candidates(m, nodes, w, &count);
-    if (!c) return NULL;
-    char *reason = count
-                       ? mem_printf(m, "best of %zu that fit %d cpus and %d MB: score %.3f", count,
-                                    w->cpus, w->memory_mb, c[0].score)
-                       : mem_printf(m, "no node%s%s has %d cpus and %d MB left",
-                                    w->zone[0] ? " in zone " : "", w->zone, w->cpus, w->memory_mb);
-    json_t *placed =
-        json_pack("{s:s, s:s*, s:o, s:s}", "vm", w->name, "node", count ? c[0].node->name : NULL,
-                  "alternatives", alternatives(c, count), "reason", reason ? reason : "");
-    if (count) {
-        node *chosen = &nodes[c[0].node - nodes];
-        chosen->cpus -= w->cpus;
-        chosen->memory_mb -= w->memory_mb;
+    int others = b->no_cpus + b->no_memory;
+    if (!b->fit)
+        return json_sprintf("none of %d nodes has room: %d lack cpus, %d lack memory", others,
+                            b->no_cpus, b->no_memory);
+    const candidate *best = b->found;
+    return json_sprintf("the %s of %d that have room, %d.%d %%; %d lack cpus, %d lack memory",
+                        b->spread ? "emptiest" : "fullest", b->fit, best->score / 10,
+                        best->score % 10, b->no_cpus, b->no_memory);
+}
+
+static json_t *place(batch *b, const wanted *w)
+{
+    find_candidates(b, w);
+    json_t *answer = json_pack("{s:s, s:o?, s:o, s:o}", "vm", w->name, "node",
+                               b->fit ? node_name(b->found->node) : NULL, "alternatives",
+                               alternatives(b), "reason", reason(b));
+    if (b->fit) {
+        room *left = &b->left[b->found->node];
+        left->cpus -= w->size.cpus;
+        left->memory_mb -= w->size.memory_mb;
     }
-    mem_free(m, reason);
-    mem_free(m, c);
-    return placed;
+    return answer;
 }
 
-/* ---- the batch --------------------------------------------------------------------------------- */
+/* ---- the batch ------------------------------------------------------------------------------- */
 
-static const char *read_wanted(mem *m, json_t *item, wanted *w)
+/* "zone-0" to "zone-3"; -1: any, -2: there is no such zone. */
+static int zone_of(const char *name)
 {
-    const char *name, *zone = "";
+    if (!name) return -1;
+    bool known =
+        strlen(name) == 6 && !strncmp(name, "zone-", 5) && name[5] >= '0' && name[5] < '0' + ZONES;
+    return known ? name[5] - '0' : -2;
+}
+
+/* NULL, or what is wrong with @item. */
+static const char *read_wanted(json_t *item, wanted *w)
+{
+    const char *zone = NULL;
     json_error_t error;
-    if (json_unpack_ex(item, &error, 0, "{s:s, s:i, s:i, s?s}", "name", &name, "cpus", &w->cpus,
-                       "memory_mb", &w->memory_mb, "zone", &zone))
-        return "each of vms needs a name, cpus and memory_mb; zone is a string";
-    if (strlen(name) == 0 || strlen(name) > NAME_MAX_LENGTH || strlen(zone) > NAME_MAX_LENGTH)
-        return "a name or zone is empty or too long";
-    if (w->cpus < 1 || w->memory_mb < 1) return "cpus and memory_mb must be positive";
-    w->name = mem_printf(m, "%s", name);
-    w->zone = mem_printf(m, "%s", zone);
-    return w->name && w->zone ? NULL : "out of memory";
+    if (json_unpack_ex(item, &error, 0, "{s:s, s:i, s:i, s?s}", "name", &w->name, "cpus",
+                       &w->size.cpus, "memory_mb", &w->size.memory_mb, "zone", &zone))
+        return "needs a name, cpus and memory_mb; zone is a string";
+    if (!w->name[0] || strlen(w->name) > NAME_MOST) return "name must be 1 to 64 bytes";
+    if (w->size.cpus < 1 || w->size.memory_mb < 1) return "cpus and memory_mb must be positive";
+    w->zone = zone_of(zone);
+    return w->zone == -2 ? "zone must be zone-0 to zone-3" : NULL;
 }
 
-static void wanted_free(mem *m, wanted *w)
+static int place_all(request *req, json_t *vms, batch *b)
 {
-    mem_free(m, w->name);
-    mem_free(m, w->zone);
-}
-
-static int place_all(request *req, json_t *vms, node *nodes)
-{
-    json_t *placed = json_array(), *item;
+    json_t *placements = json_array(), *item;
     size_t i;
     json_array_foreach(vms, i, item)
     {
-        wanted w = {NULL, NULL, 0, 0};
-        const char *wrong = read_wanted(&req->mem, item, &w);
-        if (!wrong) json_array_append_new(placed, place(&req->mem, nodes, &w));
-        wanted_free(&req->mem, &w);
-        if (!wrong) continue;
-        json_decref(placed);
-        return reply_error(req, 422, "vms[%zu]: %s", i, wrong);
+        wanted w;
+        const char *wrong = read_wanted(item, &w);
+        if (!wrong && !json_array_append_new(placements, place(b, &w))) continue;
+        mem_decref(&req->mem, placements);
+        return wrong ? reply_error(req, 422, "vms[%zu]: %s", i, wrong) : 507;
     }
-    return reply_json(req, 200, json_pack("{s:o}", "placements", placed));
+    return reply_json(req, 200, json_pack("{s:o}", "placements", placements));
+}
+
+static const char *read_strategy(json_t *body, bool *ret_spread)
+{
+    const char *strategy = "pack";
+    if (json_unpack(body, "{s?s}", "strategy", &strategy)) return "strategy must be a string";
+    *ret_spread = !strcmp(strategy, "spread");
+    return *ret_spread || !strcmp(strategy, "pack") ? NULL : "strategy must be pack or spread";
 }
 
 int schedule(request *req, json_t *body)
 {
+    batch b = {.spread = false};
     json_t *vms = json_object_get(body, "vms");
+    const char *wrong = read_strategy(body, &b.spread);
+    if (wrong) return reply_error(req, 422, "%s", wrong);
     if (!json_is_array(vms)) return reply_error(req, 422, "vms must be an array");
-    if (json_array_size(vms) == 0 || json_array_size(vms) > BATCH_MAX)
-        return reply_error(req, 422, "vms must have 1 to %d entries", BATCH_MAX);
-    node *nodes = nodes_copy(&req->mem, opt.nodes);
-    if (!nodes) return 507;
-    int status = place_all(req, vms, nodes);
-    nodes_free(&req->mem, nodes, opt.nodes);
+    if (json_array_size(vms) == 0 || json_array_size(vms) > BATCH_MOST)
+        return reply_error(req, 422, "vms must have 1 to %d entries", BATCH_MOST);
+    b.left = mem_alloc(&req->mem, opt.nodes * (sizeof *b.left + sizeof *b.found));
+    if (!b.left) return 507;
+    b.found = (candidate *)(b.left + opt.nodes);
+    for (unsigned node = 0; node < opt.nodes; node++) b.left[node] = node_size(node);
+    int status = place_all(req, vms, &b);
+    mem_free(&req->mem, b.left);
     return status;
 }

@@ -1,12 +1,13 @@
 /*
- * examples/vmd/state.c: the machines. They outlive requests, one by one, so they are malloc's in both
- * modes: each is one block that holds its strings too.
+ * examples/vmd/state.c: the machines. They outlive requests, and end one by one, so they are
+ * malloc's in both modes. Synchronized: each function locks, and none allocates from a request
+ * while it does, since a failure would jump out of ebb_try with the lock held.
  */
 #include "vmd.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum { BUCKETS = 4096 };
 
@@ -14,118 +15,173 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static vm *buckets[BUCKETS], *first, *last;
 static size_t count;
 
-static size_t bucket_of(const char *name)
-{
-    uint64_t h = 0xcbf29ce484222325u; /* FNV-1a */
-    for (; *name; name++) h = (h ^ (unsigned char)*name) * 0x100000001b3u;
-    return h % BUCKETS;
-}
+/* ---- one machine ----------------------------------------------------------------------------- */
 
-static vm **find(const char *name)
+static uint64_t hash(uint64_t h, const char *string)
 {
-    vm **at = &buckets[bucket_of(name)];
-    while (*at && strcmp((*at)->name, name) != 0) at = &(*at)->next_in_bucket;
-    return at;
+    for (; *string; string++) h = (h ^ (unsigned char)*string) * 0x100000001b3u;
+    return h;
+}
+#define FNV_1A UINT64_C(0xcbf29ce484222325)
+
+static size_t size_of(const vm_spec *s)
+{
+    size_t size = sizeof(vm) + s->pairs * sizeof *s->pair + strlen(s->name) + strlen(s->tenant) + 2;
+    for (size_t i = 0; i < s->pairs; i++)
+        size += strlen(s->pair[i].key) + strlen(s->pair[i].value) + 2;
+    return size;
 }
 
 static const char *put_string(char **to, const char *string)
 {
     size_t n = strlen(string) + 1;
-    char *start = memcpy(*to, string, n);
+    const char *start = memcpy(*to, string, n);
     *to += n;
     return start;
 }
 
-static vm *copy(const vm *v)
+static vm *vm_create(const vm_spec *s)
 {
-    size_t size = sizeof *v + strlen(v->name) + strlen(v->tenant) + 2;
-    for (int i = 0; i < v->pairs; i++)
-        size += strlen(v->pair[i].key) + strlen(v->pair[i].value) + 2;
-    vm *c = malloc(size);
-    if (!c) return NULL;
-    *c = *v;
-    char *to = (char *)(c + 1);
-    c->name = put_string(&to, v->name);
-    c->tenant = put_string(&to, v->tenant);
-    for (int i = 0; i < v->pairs; i++) {
-        c->pair[i].key = put_string(&to, v->pair[i].key);
-        c->pair[i].value = put_string(&to, v->pair[i].value);
-    }
-    return c;
+    vm *v = malloc(size_of(s));
+    if (!v) return NULL;
+    char *strings = (char *)&v->pair[s->pairs];
+    memset(v, 0, sizeof *v);
+    v->references = 1;
+    v->revision = 1;
+    v->name = put_string(&strings, s->name);
+    v->tenant = put_string(&strings, s->tenant);
+    v->status = "proposed";
+    v->cpus = s->cpus;
+    v->memory_mb = s->memory_mb;
+    v->pairs = s->pairs;
+    for (size_t i = 0; i < s->pairs; i++)
+        v->pair[i] =
+            (pair){put_string(&strings, s->pair[i].key), put_string(&strings, s->pair[i].value)};
+    /* From what is proposed, not from a clock: two servers that are asked the same answer the
+       same. */
+    uint64_t id = hash(hash(FNV_1A, v->tenant) ^ '/', v->name);
+    snprintf(v->id, sizeof v->id, "vm-%016llx", (unsigned long long)id);
+    return v;
 }
 
-static void append(vm *c)
+void vm_release(void *reference)
 {
-    c->next = NULL;
-    c->previous = last;
-    *(last ? &last->next : &first) = c;
-    last = c;
+    vm *v = reference;
+    if (v && atomic_fetch_sub(&v->references, 1) == 1) free(v);
+}
+
+static vm *refer(vm *v)
+{
+    atomic_fetch_add(&v->references, 1);
+    return v;
+}
+
+/* ---- the table, under the lock --------------------------------------------------------------- */
+
+static vm **find(const char *name)
+{
+    vm **at = &buckets[hash(FNV_1A, name) % BUCKETS];
+    while (*at && strcmp((*at)->name, name) != 0) at = &(*at)->next_in_bucket;
+    return at;
+}
+
+static void insert(vm **at, vm *v)
+{
+    *at = v;
+    v->previous = last;
+    *(last ? &last->next : &first) = v;
+    last = v;
     count++;
 }
 
-static void replace(vm **at, vm *c)
+static void replace(vm **at, vm *v)
 {
     vm *old = *at;
-    c->next_in_bucket = old->next_in_bucket;
-    c->next = old->next;
-    c->previous = old->previous;
-    *(c->previous ? &c->previous->next : &first) = c;
-    *(c->next ? &c->next->previous : &last) = c;
-    *at = c;
-    free(old);
+    v->revision = old->revision + 1;
+    v->next_in_bucket = old->next_in_bucket;
+    v->next = old->next;
+    v->previous = old->previous;
+    *(v->previous ? &v->previous->next : &first) = v;
+    *(v->next ? &v->next->previous : &last) = v;
+    *at = v;
 }
 
-enum put_result state_put(const vm *v)
+static vm *take_out(vm **at)
 {
-    vm *c = copy(v);
-    if (!c) return PUT_NO_MEMORY;
-    pthread_mutex_lock(&lock);
+    vm *v = *at;
+    if (!v) return NULL;
+    *at = v->next_in_bucket;
+    *(v->previous ? &v->previous->next : &first) = v->next;
+    *(v->next ? &v->next->previous : &last) = v->previous;
+    count--;
+    return v;
+}
+
+/* Put @v in; *ret_old is what it took the place of. */
+static enum put_result put(vm *v, vm **ret_old)
+{
     vm **at = find(v->name);
-    enum put_result result = !*at                               ? PUT_CREATED
-                             : strcmp((*at)->tenant, v->tenant) ? PUT_TAKEN
-                                                                : PUT_REPLACED;
-    if (result == PUT_REPLACED) replace(at, c);
-    if (result == PUT_CREATED) {
-        c->next_in_bucket = NULL;
-        *at = c;
-        append(c);
-    }
+    if (!*at && count >= opt.max_vms) return PUT_FULL;
+    if (!*at) return insert(at, v), PUT_CREATED;
+    if (strcmp((*at)->tenant, v->tenant) != 0) return PUT_TAKEN;
+    *ret_old = *at;
+    replace(at, v);
+    return PUT_REPLACED;
+}
+
+/* ---- what requests call ---------------------------------------------------------------------- */
+
+enum put_result state_put(const vm_spec *spec, vm **ret_vm)
+{
+    vm *v = vm_create(spec), *old = NULL;
+    if (!v) return PUT_NO_MEMORY;
+    refer(v); /* the caller's */
+    pthread_mutex_lock(&lock);
+    enum put_result result = put(v, &old);
     pthread_mutex_unlock(&lock);
-    if (result == PUT_TAKEN) free(c);
+    vm_release(old);
+    if (result == PUT_CREATED || result == PUT_REPLACED) *ret_vm = v;
+    else free(v); /* nobody has seen it */
     return result;
 }
 
-bool state_with(const char *name, void (*fn)(const vm *, void *), void *ctx)
+vm *state_get(const char *name)
 {
     pthread_mutex_lock(&lock);
-    const vm *v = *find(name);
-    if (v) fn(v, ctx);
+    vm *v = *find(name);
+    if (v) refer(v);
     pthread_mutex_unlock(&lock);
-    return v != NULL;
+    return v;
 }
 
-size_t state_each(size_t skip, size_t most, void (*fn)(const vm *, void *), void *ctx)
+int state_page(const char *after, int most, vm **page)
+{
+    int filled = -1;
+    pthread_mutex_lock(&lock);
+    vm *from = after ? *find(after) : NULL;
+    if (from || !after) {
+        filled = 0;
+        for (vm *v = from ? from->next : first; v && filled < most; v = v->next)
+            page[filled++] = refer(v);
+    }
+    pthread_mutex_unlock(&lock);
+    return filled;
+}
+
+size_t state_count(void)
 {
     pthread_mutex_lock(&lock);
-    size_t all = count, i = 0;
-    for (const vm *v = first; v && i < skip + most; v = v->next, i++)
-        if (i >= skip) fn(v, ctx);
+    size_t n = count;
     pthread_mutex_unlock(&lock);
-    return all;
+    return n;
 }
 
 bool state_remove(const char *name)
 {
     pthread_mutex_lock(&lock);
-    vm **at = find(name), *v = *at;
-    if (v) {
-        *at = v->next_in_bucket;
-        *(v->previous ? &v->previous->next : &first) = v->next;
-        *(v->next ? &v->next->previous : &last) = v->previous;
-        count--;
-    }
+    vm *v = take_out(find(name));
     pthread_mutex_unlock(&lock);
-    free(v);
+    vm_release(v);
     return v != NULL;
 }
 

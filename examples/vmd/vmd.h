@@ -1,11 +1,12 @@
 /*
  * examples/vmd/vmd.h: the pieces of the control plane.
  *
- *   main.c      options, start, stop
- *   http.c      libmicrohttpd: a request's life, limits, the scope around it
- *   handlers.c  what each path does; knows nothing of HTTP but a status and a body
- *   schedule.c  placing virtual machines on nodes
- *   state.c     what outlives requests: the machines, and counters
+ *   main.c      options
+ *   http.c      libmicrohttpd: a request's life and limits, the scope around it
+ *   handlers.c  routes, and what each does; of HTTP it knows a status and a body
+ *   schedule.c  placing machines on nodes
+ *   metrics.c   counters, as Prometheus reads them
+ *   state.c     what outlives requests: the machines
  *   mem.c       where a request's memory comes from
  */
 #ifndef VMD_H
@@ -13,75 +14,113 @@
 
 #include "mem.h"
 
-#include <jansson.h>
 #include <stdatomic.h>
-#include <stdint.h>
 
-enum { NAME_MAX_LENGTH = 64, VALUE_MAX_LENGTH = 256, METADATA_MAX = 32, BATCH_MAX = 100 };
+enum { NAME_MOST = 64, VALUE_MOST = 256, METADATA_MOST = 32, BATCH_MOST = 100, PAGE_MOST = 100 };
 
 typedef struct options {
     bool ebb;
-    unsigned port, threads, nodes, idle;
-    size_t max_body, max_request, budget;
+    unsigned port, threads, nodes, idle, fail;
+    size_t max_body, max_request, budget, max_vms;
 } options;
+extern options opt;
 
-/* ---- requests ---- */
+/* ---- requests -------------------------------------------------------------------------------- */
 
-typedef struct request {
+typedef struct request request;
+
+/* A path that ends in '/' stands for itself with a name after it. One of the two functions is
+   set. */
+typedef struct route {
+    const char *method, *path;
+    int (*plain)(request *);
+    int (*with_json)(request *, json_t *body);
+    ebb_profile profile;
+} route;
+
+struct request {
     mem mem;
-    const char *method, *path; /* libmicrohttpd's, until the request is done */
+    route *route;
+    struct MHD_Connection *connection;
+    const char *path; /* libmicrohttpd's, until the request is done */
     text body, reply;
-    int status;
-    size_t charged; /* malloc mode's count of bytes against the budget */
-    bool too_large, over_budget;
-} request;
+    int status;     /* once answered */
+    int refused;    /* a status, or 0: the body is not worth collecting any more */
+    size_t charged; /* malloc mode: bytes of body counted against the budget */
+};
 
-/* Fill req->reply and return the HTTP status. */
+/* The last two have no path: no such method, no such path. */
+enum { ROUTES = 8 };
+extern route routes[ROUTES];
+/* Never NULL: some routes only say what is wrong. */
+route *route_find(const char *method, const char *path);
+
+/* Fill req->reply and return the HTTP status. 507 with no reply: out of memory. */
 int handle(request *req);
-/* Replace whatever reply there is by {"error": text}. */
+/* Reply {"error": text}; return @status. */
 int reply_error(request *req, int status, const char *fmt, ...) EBB_PRINTF(3, 4);
-/* Append a value as JSON; takes the reference. */
+/* Reply with @value, which is taken; NULL: what should have been it found no memory. Return
+   @status. */
 int reply_json(request *req, int status, json_t *value);
 
 int schedule(request *req, json_t *body);
+int metrics(request *req);
 
-/* ---- state ---- */
+/* ---- the machines ---------------------------------------------------------------------------- */
 
 typedef struct pair {
     const char *key, *value;
 } pair;
 
-typedef struct vm {
-    struct vm *next_in_bucket, *next, *previous; /* in the order in which they were made */
-    const char *name, *tenant, *status;
-    char id[24];
+/* What a client asks for; the strings are the request's. */
+typedef struct vm_spec {
+    const char *name, *tenant;
     int cpus, memory_mb;
-    int pairs;
-    pair pair[METADATA_MAX];
+    size_t pairs;
+    pair pair[METADATA_MOST];
+} vm_spec;
+
+/* What is kept: one block with its strings in it, counted, and never changed once others can see
+   it. */
+typedef struct vm {
+    struct vm *next_in_bucket, *next, *previous; /* state.c's */
+    _Atomic unsigned references;
+    unsigned revision;
+    char id[24];
+    const char *name, *tenant, *status;
+    int cpus, memory_mb;
+    size_t pairs;
+    pair pair[];
 } vm;
 
-enum put_result { PUT_CREATED, PUT_REPLACED, PUT_TAKEN, PUT_NO_MEMORY };
+enum put_result { PUT_CREATED, PUT_REPLACED, PUT_TAKEN, PUT_FULL, PUT_NO_MEMORY };
 
-/* Copy `v` and all that it points to. */
-enum put_result state_put(const vm *v);
-/* Call fn(vm, ctx) under the lock; false: there is none of that name. */
-bool state_with(const char *name, void (*fn)(const vm *, void *), void *ctx);
-/* The same for all, oldest first, at most `most` after skipping `skip`; returns how many there are. */
-size_t state_each(size_t skip, size_t most, void (*fn)(const vm *, void *), void *ctx);
+/* Keep a copy of @spec. If it is created or replaced, *ret_vm is a reference to it. */
+enum put_result state_put(const vm_spec *spec, vm **ret_vm);
+/* Return a reference, NULL: there is none of that name. */
+vm *state_get(const char *name);
+/* Fill @page with at most @most references, oldest first, from the one after @after (NULL: from the
+   first). Return how many; -1: there is no @after. */
+int state_page(const char *after, int most, vm **page);
+size_t state_count(void);
 bool state_remove(const char *name);
 void state_clear(void);
+/* Give back a reference, a vm *. */
+void vm_release(void *reference);
 
-/* ---- counters ---- */
+/* ---- http ------------------------------------------------------------------------------------ */
 
 typedef struct counters {
-    _Atomic uint64_t requests, bad, live;
+    _Atomic unsigned long long requests, client_errors, server_errors, abandoned, live;
 } counters;
 extern counters counted;
-extern options opt;
 
-/* ---- http ---- */
+/* Return the value of ?name=value, NULL: not given. The request's. */
+const char *request_argument(request *req, const char *name);
+/* How many bytes are counted against opt.budget now, in either mode. */
+size_t budget_used(void);
 
-/* Serve until stop is called from a signal handler; 0, or 1 if it could not start. */
+/* Serve until SIGTERM or SIGINT; 0, or 1 if it could not start. */
 int serve(void);
 
 #endif

@@ -1,0 +1,123 @@
+"""The requests that the demo and the tests send to vmd: (method, path, body). The seeds are fixed, so every run
+and every row sends the same."""
+import json
+import random
+
+MACHINES = 40
+VALUE_WORDS = "web database cache batch canary eu-west primary standby 2024 rack owner-payments tier gold".split()
+
+
+def words(rng, length):
+    text = " ".join(rng.choice(VALUE_WORDS) for _ in range(length // 4 + 1))
+    return text[:length]
+
+
+def machine(rng, number, labels, length):
+    metadata = {f"label-{i:02d}": words(rng, rng.randint(length // 2, length)) for i in range(labels)}
+    return json.dumps({"name": f"vm-{number:03d}", "tenant": f"tenant-{number % 7}", "cpus": rng.randint(1, 32),
+                       "memory_mb": rng.randint(1, 64) * 512, "metadata": metadata})
+
+
+def batch(rng, count, note=0):
+    vms = []
+    for _ in range(count):
+        vm = {"name": f"batch-{rng.randint(0, 999):03d}", "cpus": rng.randint(1, 8),
+              "memory_mb": rng.randint(1, 16) * 512}
+        if rng.random() < 0.3:
+            vm["zone"] = f"zone-{rng.randint(0, 3)}"
+        if note:
+            vm["note"] = words(rng, note)
+        vms.append(vm)
+    return json.dumps({"strategy": rng.choice(["pack", "spread"]), "vms": vms})
+
+
+def good():
+    """The mix of the timed runs: bodies from a few hundred bytes to 20 KiB, and the questions in between."""
+    rng, found = random.Random(7), []
+    for number in range(MACHINES):
+        labels, length = [(3, 40), (6, 60), (12, 120), (32, 250)][number % 4]
+        found.append(("POST", "/vms", machine(rng, number, labels, length)))
+        count, note = [(5, 0), (10, 60), (20, 0), (50, 0), (100, 100)][number % 5]
+        found.append(("POST", "/schedule", batch(rng, count, note)))
+        found.append(("GET", f"/vms/vm-{rng.randint(0, number):03d}", ""))
+        if number % 10 == 9:
+            found.append(("GET", "/vms?limit=20", ""))
+    return found
+
+
+def vm(**changes):
+    return json.dumps({"name": "a", "tenant": "t", "cpus": 2, "memory_mb": 512, **changes})
+
+
+def job(**changes):
+    return json.dumps({"vms": [{"name": "b", "cpus": 2, "memory_mb": 512, **changes}]})
+
+
+def bad():
+    """What must be refused: (what it is, method, path, body, status, words of the error)."""
+    return [
+        ("broken JSON", "POST", "/vms", '{"name":\n "a"', 400, ["line 2"]),
+        ("no body", "POST", "/vms", "", 400, ["line 1"]),
+        ("not an object", "POST", "/vms", "[]", 422, ["object"]),
+        ("a bare number", "POST", "/vms", "7", 400, ["line 1"]),
+        ("bytes that are no UTF-8", "POST", "/vms", b'{"name": "\xff\xfe"}', 400, ["line 1"]),
+        ("half a character", "POST", "/vms", b'{"name": \xc3', 400, ["line 1"]),
+        ("a NUL in a string", "POST", "/vms", '{"name": "a\\u0000b"}', 400, ["line 1"]),
+        ("a member twice", "POST", "/vms", '{"name": "a", "name": "b"}', 400, ["duplicate"]),
+        ("ten thousand brackets", "POST", "/vms", "[" * 10000, 400, ["depth"]),
+        ("a number without end", "POST", "/vms", '{"cpus": ' + "9" * 5000 + "}", 400, ["big"]),
+        ("a wrong type", "POST", "/vms", vm(cpus="two"), 422, ["integer"]),
+        ("a fraction", "POST", "/vms", vm(cpus=1.5), 422, ["integer"]),
+        ("a null", "POST", "/vms", vm(tenant=None), 422, ["string"]),
+        ("a missing member", "POST", "/vms", '{"name": "a"}', 422, ["tenant"]),
+        ("an over-long name", "POST", "/vms", vm(name="n" * 65), 422, ["name", "64"]),
+        ("an empty name", "POST", "/vms", vm(name=""), 422, ["name"]),
+        ("a name with a slash", "POST", "/vms", vm(name="a/b"), 422, ["name"]),
+        ("an over-long tenant", "POST", "/vms", vm(tenant="t" * 5000), 422, ["tenant", "64"]),
+        ("no cpus", "POST", "/vms", vm(cpus=0), 422, ["cpus"]),
+        ("too much memory", "POST", "/vms", vm(memory_mb=1 << 23), 422, ["memory_mb"]),
+        ("metadata that is a list", "POST", "/vms", vm(metadata=[]), 422, ["metadata"]),
+        ("metadata of a wrong type", "POST", "/vms", vm(metadata={"k": 1}), 422, ["metadata"]),
+        ("an over-long label", "POST", "/vms", vm(metadata={"k" * 65: "v"}), 422, ["metadata"]),
+        ("an over-long value", "POST", "/vms", vm(metadata={"k": "v" * 257}), 422, ["metadata"]),
+        ("too much metadata", "POST", "/vms", vm(metadata={str(i): "" for i in range(33)}), 422, ["32"]),
+        ("a body over the limit", "POST", "/vms", " " * 70000, 413, ["too large"]),
+        ("no batch", "POST", "/schedule", "{}", 422, ["array"]),
+        ("an empty batch", "POST", "/schedule", '{"vms": []}', 422, ["1 to 100"]),
+        ("too large a batch", "POST", "/schedule", json.dumps({"vms": [{}] * 101}), 422, ["1 to 100"]),
+        ("a batch of nonsense", "POST", "/schedule", '{"vms": [7]}', 422, ["vms[0]"]),
+        ("a machine of no size", "POST", "/schedule", job(cpus=-1), 422, ["vms[0]", "positive"]),
+        ("an unknown zone", "POST", "/schedule", job(zone="zone-9"), 422, ["zone"]),
+        ("a zone of a wrong type", "POST", "/schedule", job(zone=3), 422, ["zone"]),
+        ("an unknown strategy", "POST", "/schedule", '{"strategy": "luck", "vms": []}', 422, ["strategy"]),
+        ("an unknown machine", "GET", "/vms/none", "", 404, ["none"]),
+        ("a name that is none", "GET", "/vms/a%2fb", "", 400, ["name"]),
+        ("a page of nothing", "GET", "/vms?limit=0", "", 400, ["limit"]),
+        ("a page of words", "GET", "/vms?limit=ten", "", 400, ["limit"]),
+        ("a page after nobody", "GET", "/vms?after=nobody", "", 404, ["nobody"]),
+        ("to delete an unknown machine", "DELETE", "/vms/none", "", 404, ["none"]),
+        ("an unknown path", "GET", "/x", "", 404, ["/vms"]),
+        ("a wrong method", "PUT", "/vms", "{}", 405, []),
+    ]
+
+
+def broken(count):
+    """Good bodies with bytes overwritten, cut out or doubled: whatever comes of them, both modes agree on it."""
+    rng = random.Random(11)
+    posts = [r for r in good() if r[0] == "POST"]
+    found = []
+    for _ in range(count):
+        method, path, body = rng.choice(posts)
+        data = bytearray(body.encode())
+        for _ in range(rng.randint(1, 4)):
+            at = rng.randrange(len(data))
+            change = rng.randrange(3)
+            if change == 0:
+                data[at] = rng.choice(b'{}[],:"\\ 0a\xff')
+            elif change == 1:
+                del data[at:at + rng.randint(1, 40)]
+            else:
+                data[at:at] = data[at:at + rng.randint(1, 40)]
+            data = data or bytearray(b" ")
+        found.append((method, path, bytes(data)))
+    return found
