@@ -134,9 +134,26 @@ static void end_begun_inside(const try_frame *f, ebb_arena *a)
     }
 }
 
+/* The frames are gone from the stack of a thread that exits inside a try, so the arenas are noted
+   in its record too. */
+static void note_tried(thread *t, ebb_arena *a)
+{
+    if (t->tried_count < TRIED) t->tried[t->tried_count] = a;
+    t->tried_count++;
+}
+
+void ebb__thread_exit_tries(thread *t)
+{
+    for (uint32_t i = 0; i < t->tried_count && i < TRIED; i++)
+        t->tried[i]->bits &= ~(uint32_t)IN_TRY;
+    t->tried_count = 0;
+    t->try_top = NULL;
+}
+
 static void leave(thread *t, try_frame *f)
 {
     t->try_top = f->outer;
+    t->tried_count--;
     if (f->outermost) f->arena->bits &= ~(uint32_t)IN_TRY;
 }
 
@@ -188,6 +205,7 @@ int ebb_try(ebb_arena *a, ebb_task *task, void *arg)
     f.outermost = !(a->bits & IN_TRY);
     a->bits |= IN_TRY;
     t->try_top = &f;
+    note_tried(t, a);
     return run(t, &f, task, arg);
 }
 

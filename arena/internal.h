@@ -185,6 +185,7 @@ struct ext {
     size_t held, peak;           /* own blocks, since there is an ext */
     uintptr_t buffer;            /* base of the caller's buffer */
     uint32_t frames, old_frames; /* STRICT: framed so far; those that a mark may bring back */
+    ebb_arena *outer_root;       /* EBB_SCOPE first inside a try: the next older such, or first */
     uint64_t try_id;             /* innermost ebb_try at its beginning; 0: none */
     uint32_t serial, born; /* children begun so far; the parent's serial at its own beginning */
     uint32_t children, soft_crossed;
@@ -274,7 +275,7 @@ _Static_assert(sizeof(stack) == 512, "a class's stack is found by a shift");
 
 typedef struct try_frame try_frame;
 
-enum { CREDITS = 8, SAMPLES = 16 };
+enum { CREDITS = 8, SAMPLES = 16, TRIED = 8 };
 
 typedef struct credit {
     ebb_budget *budget;
@@ -287,11 +288,13 @@ typedef struct thread {
     size_t cached; /* bytes of BLOCK classes in the stacks */
     ebb_arena *current;
     ebb__lexical *lexical;   /* innermost EBB_SCOPE */
-    ebb_arena *lexical_root; /* the outermost: all others are below it, or below a try's arena */
+    ebb_arena *lexical_root; /* newest of those that all others are below; see ext.outer_root */
     try_frame *try_top;
     uint32_t until_sample; /* scopes to end here until one is looked at */
     uint32_t id;
     uint32_t try_count;
+    uint32_t tried_count;    /* tries now running */
+    ebb_arena *tried[TRIED]; /* the outermost of their arenas */
     uint32_t sample_count;
     uint32_t cleanups; /* running one inside another; unwinding counts as one */
     struct {
@@ -474,6 +477,7 @@ void ebb__profile_unlock(void);
 /* scope.c */
 bool ebb__begin_observed(ebb_arena *a, void *site); /* false: a watcher refuses it */
 void ebb__thread_exit_scopes(thread *t);
+void ebb__thread_exit_tries(thread *t);
 void ebb__end_scope(ebb_arena *a, const char *function, void *site);
 
 /* misuse.c */

@@ -250,10 +250,27 @@ void ebb_scope_attach(ebb_arena *a)
 
 /* ---- lexical --------------------------------------------------------------------------------- */
 
+static ebb_arena *lexical_arena(const ebb__lexical *frame)
+{
+    return frame ? frame->arena : NULL;
+}
+
 static ebb_arena *lexical_parent(const thread *t)
 {
-    if (ebb__try_is_inside(t)) return ebb__try_arena(t);
-    return t->lexical ? t->lexical->arena : NULL;
+    return ebb__try_is_inside(t) ? ebb__try_arena(t) : lexical_arena(t->lexical);
+}
+
+/* Those that are no child of another lexical scope: the first, and each first one inside a try. */
+static void push_lexical_root(thread *t, ebb_arena *a)
+{
+    if (a == &ebb__dead) return;
+    if (a->ext) a->ext->outer_root = t->lexical_root; /* one without is the first */
+    t->lexical_root = a;
+}
+
+static ebb_arena *outer_root(const ebb_arena *root)
+{
+    return root->ext ? root->ext->outer_root : NULL;
 }
 
 ebb_arena *ebb__lexical_begin(ebb__lexical *frame, ebb_profile *profile)
@@ -266,7 +283,7 @@ ebb_arena *ebb__lexical_begin(ebb__lexical *frame, ebb_profile *profile)
     frame->outer = t->lexical;
     t->lexical = frame;
     t->current = frame->arena;
-    if (!parent) t->lexical_root = frame->arena;
+    if (!parent || parent != lexical_arena(frame->outer)) push_lexical_root(t, frame->arena);
     return frame->arena;
 }
 
@@ -283,23 +300,30 @@ void ebb__lexical_end(ebb__lexical *frame)
     }
     t->lexical = frame->outer;
     t->current = frame->previous;
-    if (t->lexical_root == a) t->lexical_root = NULL;
+    if (t->lexical_root == a) t->lexical_root = outer_root(a);
     if (a == &ebb__dead || !ebb__check_live(a, "EBB_SCOPE")) return;
     ebb__end_scope(a, "EBB_SCOPE", CALLER);
 }
 
-/* The frames may be gone from the stack by now, but all lexical scopes are below the outermost. */
-void ebb__thread_exit_scopes(thread *t)
+static void end_left_open(const thread *t, ebb_arena *a)
 {
-    ebb_arena *a = t->lexical_root;
-    t->current = NULL;
-    t->lexical = NULL;
-    t->lexical_root = NULL;
-    t->try_top = NULL;
-    if (!a || a == &ebb__dead) return;
     ebb__report(EBB_MENDED, "thread exit", a,
                 "EBB_SCOPE still open on thread %u (%s) has been ended; "
                 "return from the function instead of exiting the thread",
                 t->id, t->name);
     ebb__arena_finish(a, CALLER);
+}
+
+/* The frames may be gone from the stack by now, but all lexical scopes are below these roots. */
+void ebb__thread_exit_scopes(thread *t)
+{
+    ebb_arena *root = t->lexical_root, *outer;
+    t->current = NULL;
+    t->lexical = NULL;
+    t->lexical_root = NULL;
+    ebb__thread_exit_tries(t);
+    for (; root && (root->bits & LIVE); root = outer) {
+        outer = outer_root(root);
+        end_left_open(t, root);
+    }
 }

@@ -545,6 +545,34 @@ Test(scope, a_thread_that_exits_with_one_open_ends_it_reported)
     reports_stop();
 }
 
+static int exit_from_a_task(ebb_arena *a, void *unused)
+{
+    (void)a;
+    exit_with_scopes_open(unused);
+    return 0;
+}
+
+static void exit_inside_a_try(void *arg)
+{
+    ebb_arena **a = arg;
+    *a = ebb_scope_begin(&post);
+    int never = ebb_try(*a, exit_from_a_task, NULL);
+    (void)never;
+}
+
+Test(scope, also_where_a_try_is_around_it)
+{
+    reports r;
+    reports_start(&r);
+    ebb_arena *parked;
+    on_thread(exit_inside_a_try, &parked);
+    cr_assert_str_eq(order, "ba");
+    cr_assert(r.mended >= 1 && r.misuse == 0, "%s", r.all);
+    ebb_scope_end(&parked); /* which no thread is inside of any more */
+    cr_assert_eq(r.misuse, 0, "%s", r.all);
+    reports_stop();
+}
+
 #endif
 
 /* ---- holder ------------------------------------------------------------------------------------ */
