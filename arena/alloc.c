@@ -121,9 +121,29 @@ void *ebb__obtain_record(ebb_arena *a, size_t size)
     return bump(a, size, sizeof(void *));
 }
 
+/* The ordinary overflow in one piece: an open window of an arena with nothing unusual, a small
+   size, and a body in the thread's cache. NULL: it is not that, and nothing has changed. */
+static inline void *overflow(ebb_arena *a, size_t size, size_t align)
+{
+    unsigned klass = body_class(a->bits & BODY_MASK);
+    bool usual = !a->ext && !(a->bits & (STRICT | LIMITED)) &&
+                 EBB__LOAD_RELAXED(&a->w.limit) < EBB__CLOSED_MIN && align <= CONTROL_SIZE &&
+                 power_of_two(align) && size + align <= class_size(klass) / 2;
+    thread *t = ebb__self;
+    if (!usual || t->stack[klass].count == 0) return NULL;
+    chunk *c = stack_pop(t, klass);
+    chunk_from_cache(c, klass);
+    __atomic_store_n(&c->owner, a, __ATOMIC_RELAXED);
+    chunk_enter(a, c);
+    if ((a->bits & BODY_MASK) < BODY_STEPS - 1) a->bits++;
+    a->w.tip = (a->w.tip - size) & -(uintptr_t)align;
+    return (void *)a->w.tip;
+}
+
 void *ebb__alloc_slow(ebb_arena *a, size_t size, size_t align)
 {
-    return ebb__obtain(a, size, align, MODE_JUMP, CALLER);
+    void *p = overflow(a, size, align);
+    return likely(p != NULL) ? p : ebb__obtain(a, size, align, MODE_JUMP, CALLER);
 }
 
 void *ebb__alloc_optional_slow(ebb_arena *a, size_t size, size_t align)
@@ -167,7 +187,7 @@ static void open_end(ebb_arena *a, uintptr_t end)
 {
     a->open_len = (uint32_t)(a->open_len + (end - a->floor));
     if (end < a->floor) ebb__wipe(a, end, a->floor);
-    ebb__set_floor(a, end);
+    set_floor(a, end);
 }
 
 /* Half as much again, for an object that has shown that it grows. */
@@ -186,7 +206,7 @@ static void *open_here(ebb_arena *a, size_t size, size_t want)
     if (want == 0 || want > UINT32_MAX) return NULL;
     a->open_len = (uint32_t)want;
     a->bits = (a->bits & ~(uint32_t)THAWED) | TOUCHED;
-    ebb__set_floor(a, ptr + want);
+    set_floor(a, ptr + want);
     return (void *)ptr;
 }
 

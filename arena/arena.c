@@ -12,16 +12,6 @@
 
 /* ---- the window ------------------------------------------------------------------------------ */
 
-/* Move the floor. An open window stays open; one that somebody closed stays closed. */
-void ebb__set_floor(ebb_arena *a, uintptr_t floor)
-{
-    uintptr_t open = a->floor - 1;
-    a->floor = floor;
-    if (open == floor - 1 || EBB__LOAD_RELAXED(&a->w.limit) != open) return;
-    __atomic_compare_exchange_n(&a->w.limit, &open, floor - 1, false, __ATOMIC_RELAXED,
-                                __ATOMIC_RELAXED);
-}
-
 void ebb__wipe(ebb_arena *a, uintptr_t from, uintptr_t to)
 {
     if (likely(!(a->bits & WIPE)) || from >= to) return;
@@ -46,7 +36,7 @@ static void window_to_head(ebb_arena *a)
     a->lo = head_lo(a);
     a->w.tip = head_top(a);
     a->open_len = 0;
-    ebb__set_floor(a, a->lo);
+    set_floor(a, a->lo);
 }
 
 /* ---- chunks ---------------------------------------------------------------------------------- */
@@ -54,17 +44,7 @@ static void window_to_head(ebb_arena *a)
 /* Make `c`, owned by `a`, its current chunk. */
 void ebb__adopt_chunk(ebb_arena *a, chunk *c)
 {
-    c->kind = CHUNK;
-    c->before_marked = (a->bits & MARKED) != 0;
-    undo_push(a, c, CHUNK);
-    c->u.before.tip = a->w.tip;
-    c->u.before.floor = a->floor;
-    c->before_lo = a->lo;
-    c->before_open = a->open_len;
-    a->w.tip = (uintptr_t)c;
-    a->lo = c->lo;
-    a->open_len = 0;
-    ebb__set_floor(a, c->lo);
+    chunk_enter(a, c);
     if (unlikely(a->bits & STRICT)) ebb__strict_window(a);
 }
 
@@ -88,7 +68,7 @@ static void pop_chunk(ebb_arena *a, chunk *c)
     a->lo = c->before_lo;
     a->open_len = c->before_open;
     a->bits |= THAWED; /* there may have been a mark since */
-    ebb__set_floor(a, c->u.before.floor);
+    set_floor(a, c->u.before.floor);
     ebb__block_give(a, c);
 }
 
@@ -324,7 +304,7 @@ static void window_restart(ebb_arena *a)
     c->before_open = 0;
     a->w.tip = (uintptr_t)c;
     a->open_len = 0;
-    ebb__set_floor(a, a->lo);
+    set_floor(a, a->lo);
 }
 
 void ebb_arena_reset(ebb_arena *a)
@@ -388,7 +368,7 @@ static void window_to_mark(ebb_arena *a, const ebb_mark *m)
     a->w.tip = m->ebb__tip;
     a->open_len = m->ebb__open_len;
     a->bits |= THAWED;
-    ebb__set_floor(a, m->ebb__floor);
+    set_floor(a, m->ebb__floor);
 }
 
 void ebb_arena_rewind(ebb_arena *a, ebb_mark m)

@@ -52,11 +52,7 @@ static chunk *from_source(const ebb_source *source, size_t total)
 static chunk *from_cache(unsigned klass)
 {
     chunk *c = ebb__cache_pop(klass);
-    if (!c) return NULL;
-    c->size = class_size(klass);
-    c->lo = (uintptr_t)c + CONTROL_SIZE - c->size;
-    c->klass = (uint8_t)klass;
-    c->origin = FROM_CACHE;
+    if (c) chunk_from_cache(c, klass);
     return c;
 }
 

@@ -315,6 +315,29 @@ extern thread ebb__no_thread;
 enum { BEGIN_WATCHED = 1, BEGIN_STRICT = 2 };
 extern _Atomic uint32_t ebb__begin_flags;
 
+/* What a thread keeps of blocks, heads and exts aside. */
+#define CACHE_BYTES ((size_t)256 << 10)
+
+static inline void stack_push(thread *t, unsigned klass, void *block)
+{
+    stack *s = &t->stack[klass];
+    s->slot[s->count++] = block;
+    if (klass >= BLOCK_CLASS) t->cached += class_size(klass);
+}
+
+static inline void *stack_pop(thread *t, unsigned klass)
+{
+    stack *s = &t->stack[klass];
+    if (klass >= BLOCK_CLASS) t->cached -= class_size(klass);
+    return s->slot[--s->count];
+}
+
+static inline bool has_room(const thread *t, unsigned klass)
+{
+    size_t bytes = klass >= BLOCK_CLASS ? class_size(klass) : 0;
+    return t->stack[klass].count < t->stack[klass].most && t->cached + bytes <= CACHE_BYTES;
+}
+
 /* ---- chapters -------------------------------------------------------------------------------- */
 
 /* thread.c */
@@ -389,10 +412,48 @@ static inline void undo_push(ebb_arena *a, void *record, enum kind kind)
     a->bits = (a->bits & ~(uint32_t)MARKED) | TOUCHED;
 }
 
+void ebb__close(ebb_arena *a); /* window.c */
+
+/* Move the floor. An open window stays open; one that somebody closed stays closed. A close that
+   falls between the look and the store is lost, but not its closer: see window.c. */
+static inline void set_floor(ebb_arena *a, uintptr_t floor)
+{
+    uintptr_t open = a->floor - 1;
+    a->floor = floor;
+    if (EBB__LOAD_RELAXED(&a->w.limit) != open) return;
+    __atomic_store_n(&a->w.limit, floor - 1, __ATOMIC_RELAXED);
+    __asm__ volatile("" ::: "memory");
+    if (unlikely(atomic_load_explicit(&ebb__begin_flags, memory_order_relaxed))) ebb__close(a);
+}
+
+/* Blocks of a thread's cache know only that they are free. */
+static inline void chunk_from_cache(chunk *c, unsigned klass)
+{
+    c->size = class_size(klass);
+    c->lo = (uintptr_t)c + CONTROL_SIZE - c->size;
+    c->klass = (uint8_t)klass;
+    c->origin = FROM_CACHE;
+}
+
+/* `c`, which `a` owns, becomes the window; the one before waits in it. */
+static inline void chunk_enter(ebb_arena *a, chunk *c)
+{
+    c->kind = CHUNK;
+    c->before_marked = (a->bits & MARKED) != 0;
+    undo_push(a, c, CHUNK);
+    c->u.before.tip = a->w.tip;
+    c->u.before.floor = a->floor;
+    c->before_lo = a->lo;
+    c->before_open = a->open_len;
+    a->w.tip = (uintptr_t)c;
+    a->lo = c->lo;
+    a->open_len = 0;
+    set_floor(a, c->lo);
+}
+
 /* arena.c */
 void ebb__arena_finish(ebb_arena *a, void *site);
 void ebb__pop_to(ebb_arena *a, link stop);
-void ebb__set_floor(ebb_arena *a, uintptr_t floor);
 bool ebb__push_chunk(ebb_arena *a, size_t need, ebb_status *ret_why);
 void ebb__end_children(ebb_arena *a, uint32_t after, const char *function);
 void ebb__link_child(ebb_arena *a, ebb_arena *parent);
@@ -415,7 +476,6 @@ void *ebb__obtain_record(ebb_arena *a, size_t size);
 bool ebb__ask(ebb_arena *a, int event, size_t size, void *site); /* true: a watcher refuses */
 bool ebb__watched(const ebb_arena *a);
 void ebb__reopen(ebb_arena *a);
-void ebb__close(ebb_arena *a);
 void ebb__watchers_lock(void);
 void ebb__watchers_unlock(void);
 void ebb__watchers_forked(void);

@@ -128,6 +128,24 @@ void ebb__end_scope(ebb_arena *a, const char *function, void *site)
     ebb__arena_finish(a, site);
 }
 
+/* Let go of a body if that is all there is to undo, and the cache has room for it; false: it is
+   not that, and nothing has changed. */
+static inline bool pop_lone_body(thread *t, ebb_arena *a)
+{
+    const unsigned usual = LIVE | SCOPE | TOUCHED;
+    const unsigned odd = STRICT | WIPE | ADOPTED | LIMITED | IN_TRY;
+    if ((a->bits & (usual | odd)) != usual || a->ext || kind_of(a->undo) != CHUNK) return false;
+    chunk *c = record_of(a->undo);
+    if (c->next || c->origin != FROM_CACHE || !has_room(t, c->klass)) return false;
+    a->undo = 0;
+    a->open_len = 0;
+    a->lo = c->before_lo;
+    a->bits &= ~(uint32_t)TOUCHED;
+    __atomic_store_n(&c->owner, NULL, __ATOMIC_RELAXED);
+    stack_push(t, c->klass, c);
+    return true;
+}
+
 static COLD void end_slowly(ebb_arena *a, void *site)
 {
     if (a == &ebb__dead || !ebb__check_live(a, "ebb_scope_end")) return;
@@ -145,6 +163,7 @@ void ebb_scope_end(ebb_arena **handle)
     *handle = NULL;
     if (!a) return;
     thread *t = ebb__self;
+    if (unlikely(a->bits & TOUCHED) && t->current != a && t->until_sample > 1) pop_lone_body(t, a);
     const unsigned plain = LIVE | SCOPE, odd = TOUCHED | STRICT | WIPE | ADOPTED | LIMITED | IN_TRY;
     stack *s = &t->stack[(a->bits & HEAD_MASK) >> HEAD_SHIFT];
     uint32_t n = s->count;

@@ -14,8 +14,6 @@
 
 enum { BLOCKS_MOST = 32 };
 
-#define CACHE_BYTES ((size_t)256 << 10)
-
 thread ebb__no_thread;
 _Thread_local thread *ebb__self __attribute__((tls_model("initial-exec"))) = &ebb__no_thread;
 
@@ -30,20 +28,6 @@ static unsigned most_of(unsigned klass)
     if (klass < BLOCK_CLASS) return STACK_SLOTS;
     size_t n = CACHE_BYTES / class_size(klass);
     return n > BLOCKS_MOST ? BLOCKS_MOST : n ? (unsigned)n : 1;
-}
-
-static void stack_push(thread *t, unsigned klass, void *block)
-{
-    stack *s = &t->stack[klass];
-    s->slot[s->count++] = block;
-    if (klass >= BLOCK_CLASS) t->cached += class_size(klass);
-}
-
-static void *stack_pop(thread *t, unsigned klass)
-{
-    stack *s = &t->stack[klass];
-    if (klass >= BLOCK_CLASS) t->cached -= class_size(klass);
-    return s->slot[--s->count];
 }
 
 /* Move the `n` oldest blocks of a stack to the depot: the newest are the warmest. */
@@ -100,12 +84,6 @@ static unsigned fattest(const thread *t)
     for (unsigned k = BLOCK_CLASS; k < CLASSES; k++)
         if (t->stack[k].count * class_size(k) > t->stack[best].count * class_size(best)) best = k;
     return best;
-}
-
-static bool has_room(const thread *t, unsigned klass)
-{
-    size_t bytes = klass >= BLOCK_CLASS ? class_size(klass) : 0;
-    return t->stack[klass].count < t->stack[klass].most && t->cached + bytes <= CACHE_BYTES;
 }
 
 static COLD void push_slowly(unsigned klass, void *block)

@@ -2,17 +2,19 @@
  * arena/window.c: closing and reopening, and the watchers for whose sake windows are closed.
  *
  * Who may store what to w.limit
- *   anyone, any time     EBB__CLOSED
+ *   anyone, any time     EBB__CLOSED, once ebb__begin_flags says that there is a watcher, and a
+ *                        barrier through all threads has followed
  *   the owner            EBB__CLOSED_BY_OWNER by exchange, then floor - 1 by compare-exchange from
- * it
- *   the owner            another open value, by compare-exchange from the open value it had
- * The exchange reads the closer's value, so what the closer wrote before (a new watcher) is seen by
- * the look that follows; a close that comes after the exchange makes the compare-exchange fail.
- * Either way no close is lost.
+ *                        it
+ *   the owner            floor - 1 plainly, where it begins, or finds the window open and moves the
+ *                        floor; then it reads ebb__begin_flags, and closes if there is a watcher
  *
- * A scope's beginning stores an open limit plainly, then reads ebb__begin_flags. A watcher sets
- * that flag, passes a barrier through all threads, and only then closes every head. So a beginning
- * that missed the flag has stored its limit before the walk, which closes it.
+ * The exchange reads the closer's value, so what the closer wrote before (a new watcher) is seen by
+ * the look that follows; a close that comes after the exchange makes the compare-exchange fail. A
+ * plain store can undo a close that came just before it. But that close came after the barrier, so
+ * the store did too, and so did the look that follows it in the program, which sees the flag. A
+ * locked instruction for each body and each growth would do as well; it cost a tenth of a request.
+ * Without such a barrier (Linux before 4.14) a close may wait for the arena's next chunk.
  */
 #include "internal.h"
 
@@ -107,13 +109,14 @@ static void any_left(void)
 
 static void close_watched(const ebb__watcher *w)
 {
+    bool barrier = os_barrier_all();
     if (w->arena) {
         ebb__close(w->arena);
         return;
     }
     /* Twice where the system has no such barrier: a beginning that raced with the first walk is
        over by the second, but for one interrupted between two instructions all that while. */
-    if (!os_barrier_all()) ebb__close_all_heads();
+    if (!barrier) ebb__close_all_heads();
     ebb__close_all_heads();
 }
 

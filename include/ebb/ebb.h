@@ -9,6 +9,7 @@
 #include "profile.h"
 #include "scope.h"
 #include "source.h"
+#include "storage.h"
 #include "track.h"
 
 #endif /* EBB_EBB_H */

@@ -2,9 +2,9 @@
  * ebb/storage.h: storage that a container outgrows, and that its arena hands out again. For those
  * who write containers; who only uses them never sees it.
  *
- * What a container outgrows can't go back to the arena's window, so it would lie idle until the end:
- * about as much again as the container holds. Here it waits in a bin of the arena, by size, and the
- * next container that grows takes it from there.
+ * What a container outgrows can't go back to the arena's window, so it would lie idle until the
+ * end: about as much again as the container holds. Here it waits in a bin of the arena, by size,
+ * and the next container that grows takes it from there.
  */
 #ifndef EBB_STORAGE_H
 #define EBB_STORAGE_H
@@ -22,8 +22,8 @@ typedef struct ebb_storage {
 } ebb_storage;
 
 /**
- * Make *@s at least @size bytes large, keeping its first @used bytes. If it must move, the old place
- * is released: pointers into it are dead (strict arenas and the sanitizers' poison catch their use).
+ * Make *@s at least @size bytes large, keeping its first @used bytes. If it must move, the old
+ * place is released: pointers into it are dead (strict arenas and the sanitizers catch their use).
  * How much to grow by is the caller's to say; what it gets may be larger still. Does nothing if *@s
  * is large enough already.
  * Fails: false, as ebb_alloc, or by a jump inside ebb_try; *@s and its bytes are then unchanged.

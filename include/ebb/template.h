@@ -8,9 +8,10 @@
 #ifndef EBB_TEMPLATE_H
 #define EBB_TEMPLATE_H
 
-/* How many arguments, 1 to 8. In an #if, with the arguments' macro: EBB__COUNT(EBB_VEC) == 2. */
-#define EBB__COUNT(...)                                 EBB__COUNT_(__VA_ARGS__, 8, 7, 6, 5, 4, 3, 2, 1, 0)
-#define EBB__COUNT_(a, b, c, d, e, f, g, h, count, ...) count
+/* How many arguments, 1 to 8. In an #if: EBB__COUNT(EBB_VEC) == 2. */
+#define EBB__COUNT(...) EBB__NINTH(__VA_ARGS__, 8, 7, 6, 5, 4, 3, 2, 1, 0)
+
+#define EBB__NINTH(a, b, c, d, e, f, g, h, n, ...) n
 
 /* The n-th argument. */
 #define EBB__ARG1(...)              EBB__ARG1_(__VA_ARGS__, 0)
