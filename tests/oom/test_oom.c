@@ -255,7 +255,8 @@ static void copied(void)
     static char text[6000];
     memset(text, 'x', sizeof text - 1);
     for (int i = 0; i < 20; i++) {
-        char *p = ebb_strdup(b, text), *q = ebb_printf(b, "%s", text), *r = ebb_strndup(b, text, 5000);
+        char *p = ebb_strdup(b, text), *q = ebb_printf(b, "%s", text),
+             *r = ebb_strndup(b, text, 5000);
         if (p && strcmp(p, text) != 0) abort();
         if (q && strcmp(q, text) != 0) abort();
         if (r && strlen(r) != 5000) abort();
@@ -288,9 +289,9 @@ static const struct {
     const char *name;
     scenario *run;
 } scenarios[] = {
-    {"created", created},     {"scoped", scoped}, {"family", family}, {"grown", grown},
+    {"created", created},     {"scoped", scoped},     {"family", family}, {"grown", grown},
     {"tried", tried},         {"budgeted", budgeted}, {"hooked", hooked}, {"profiled", profiled},
-    {"decorated", decorated}, {"marked", marked}, {"copied", copied}, {"watched", watched},
+    {"decorated", decorated}, {"marked", marked},     {"copied", copied}, {"watched", watched},
 };
 enum { SCENARIOS = sizeof scenarios / sizeof *scenarios };
 
@@ -402,11 +403,11 @@ Test(oom, failures_lose_no_memory)
         if (scenarios[i].run == grown || scenarios[i].run == profiled) continue; /* too slow */
         ebb_fault_params params = {.probability = 0.05, .seed = i};
         ebb_fault *f = ebb_fault_begin((ebb_watch){.this_thread = true}, &params, NULL);
-        for (unsigned long n = 0; n < runs / 10; n++) scenarios[i].run();
+        for (unsigned long n = 0; n < runs; n++) scenarios[i].run();
         size_t before = slabs_in_use();
         for (unsigned long n = 0; n < runs; n++) scenarios[i].run();
-        cr_assert(slabs_in_use() <= before + slack, "%s: %zu slabs, then %zu", scenarios[i].name, before,
-                  slabs_in_use());
+        cr_assert(slabs_in_use() <= before + slack, "%s: %zu slabs, then %zu", scenarios[i].name,
+                  before, slabs_in_use());
         cr_assert(ebb_fault_hits(f) > 0);
         ebb_fault_end(&f);
     }
