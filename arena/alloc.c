@@ -159,7 +159,7 @@ void *ebb__alloc_overflow(ebb_arena *a)
 /* ---- resize ---------------------------------------------------------------------------------- */
 
 /* The large block whose object `ptr` is, if that is `a`'s; only worth asking for large objects. */
-static chunk *large_of(const ebb_arena *a, const void *ptr, size_t old_size)
+chunk *ebb__large_of(const ebb_arena *a, const void *ptr, size_t old_size)
 {
     if (old_size < BLOCK_MIN / 4) return NULL;
     slab *s = ebb__slab_of((uintptr_t)ptr);
@@ -171,15 +171,10 @@ static chunk *large_of(const ebb_arena *a, const void *ptr, size_t old_size)
     return is && c->u.object.ptr == (uintptr_t)ptr ? c : NULL;
 }
 
-static bool is_open(const ebb_arena *a, const void *ptr)
-{
-    return a->open_len && a->floor - a->open_len == (uintptr_t)ptr;
-}
-
 /* It is open, and no mark that is still valid needs its bytes. */
 static bool may_give_back(const ebb_arena *a, const void *ptr)
 {
-    return is_open(a, ptr) && !(a->bits & THAWED);
+    return ebb__is_open(a, ptr) && !(a->bits & THAWED);
 }
 
 /* Put the open object's end at `end`, which is at or above its beginning. */
@@ -272,7 +267,7 @@ static void *grow_by_copy(ebb_arena *a, void *ptr, size_t old, size_t size, ebb_
 
 static void *grow(ebb_arena *a, void *ptr, size_t old, size_t size, ebb_status *ret_why)
 {
-    if (is_open(a, ptr)) {
+    if (ebb__is_open(a, ptr)) {
         if (size <= a->open_len) return ptr;
         size_t more = size - a->open_len;
         if (more <= a->w.tip - a->floor && size <= UINT32_MAX) {
@@ -281,7 +276,7 @@ static void *grow(ebb_arena *a, void *ptr, size_t old, size_t size, ebb_status *
         }
         return open_in_new_chunk(a, ptr, old, size, ret_why);
     }
-    chunk *c = large_of(a, ptr, old);
+    chunk *c = ebb__large_of(a, ptr, old);
     if (c && size <= (uintptr_t)c - c->u.object.ptr && !(a->bits & STRICT)) {
         c->u.object.len = size;
         return ptr;
@@ -323,9 +318,8 @@ void *ebb_resize(ebb_arena *a, void *ptr, size_t old_size, size_t new_size)
     return ebb__resize(a, ptr, old_size, new_size, MODE_JUMP, CALLER);
 }
 
-/* Take back an object of `size` bytes if it is the newest at either end; else it waits for the
-   end. */
-void ebb__give_back(ebb_arena *a, void *ptr, size_t size)
+/* Take back an object of `size` bytes if it is the newest at either end; false: it stays. */
+bool ebb__give_back(ebb_arena *a, void *ptr, size_t size)
 {
     if (a->bits & STRICT) {
         ebb__strict_retire(a, ptr);
@@ -334,7 +328,20 @@ void ebb__give_back(ebb_arena *a, void *ptr, size_t size)
     } else if (a->w.tip == (uintptr_t)ptr && (uintptr_t)ptr + size <= window_top(a)) {
         ebb__wipe(a, (uintptr_t)ptr, (uintptr_t)ptr + size);
         a->w.tip = (uintptr_t)ptr + size;
+    } else {
+        return false;
     }
+    return true;
+}
+
+/* What an object of `size` bytes may use without asking: all that lies behind it. */
+size_t ebb__usable(ebb_arena *a, void *ptr, size_t size)
+{
+    if (a->bits & STRICT) return size;
+    if (ebb__is_open(a, ptr)) return a->open_len;
+    chunk *c = ebb__large_of(a, ptr, size);
+    if (!c) return size;
+    return c->u.object.len = (uintptr_t)c - c->u.object.ptr;
 }
 
 /* ---- copies ---------------------------------------------------------------------------------- */

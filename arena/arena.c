@@ -311,6 +311,7 @@ void ebb_arena_reset(ebb_arena *a)
 {
     if (a == &ebb__dead || !ebb__check_usable(a, "ebb_arena_reset")) return;
     if (a->ext && a->ext->first_child) ebb__end_children(a, 0, "ebb_arena_reset");
+    if (a->ext) a->ext->bins = NULL;
     if (a->undo) reset_log(a);
     window_restart(a);
     a->bits &= ~(uint32_t)MARKED;
@@ -381,7 +382,9 @@ void ebb_arena_rewind(ebb_arena *a, ebb_mark m)
         return;
     }
     if (a->ext && a->ext->first_child) ebb__end_children(a, m.ebb__serial, "ebb_arena_rewind");
+    if (a->ext) a->ext->bins = NULL;
     ebb__pop_to(a, m.ebb__undo);
+    if (a->ext) a->ext->bins = NULL; /* a cleanup may have made them */
     window_to_mark(a, &m);
     if (unlikely(a->bits & STRICT)) ebb__strict_mark(a);
 }

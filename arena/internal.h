@@ -179,6 +179,7 @@ struct ext {
     size_t charged; /* held by it and its descendants, while LIMITED */
     ebb_budget *budget;
     const ebb_source *source;
+    struct bins *bins; /* storage.c */
     void *data;
     const char *name;
     void *owner;                 /* the thread that holds it, when STRICT */
@@ -469,7 +470,20 @@ enum mode { MODE_JUMP, MODE_STICK, MODE_OPTIONAL };
 void *ebb__obtain(ebb_arena *a, size_t size, size_t align, enum mode mode, void *site);
 void *ebb__resize(ebb_arena *a, void *ptr, size_t old_size, size_t new_size, enum mode mode,
                   void *site);
-void ebb__give_back(ebb_arena *a, void *ptr, size_t size);
+bool ebb__give_back(ebb_arena *a, void *ptr, size_t size);
+size_t ebb__usable(ebb_arena *a, void *ptr, size_t size);
+chunk *ebb__large_of(const ebb_arena *a, const void *ptr, size_t old_size);
+
+/* `ptr` is the object that grows at the floor. */
+static inline bool ebb__is_open(const ebb_arena *a, const void *ptr)
+{
+    return a->open_len && a->floor - a->open_len == (uintptr_t)ptr;
+}
+
+/* storage.c */
+void *ebb__bin_take(ebb_arena *a, size_t size, size_t *ret_size);
+void ebb__bin_give(ebb_arena *a, void *ptr, size_t size);
+const char *ebb__bins_check(const ebb_arena *a);
 void *ebb__obtain_record(ebb_arena *a, size_t size);
 
 /* window.c */
@@ -484,6 +498,7 @@ void ebb__watchers_forked(void);
 void *ebb__strict_bump(ebb_arena *a, size_t size, size_t align);
 size_t ebb__strict_overhead(size_t align);
 void ebb__strict_resized(ebb_arena *a, void *ptr, size_t size);
+bool ebb__strict_is_live(const ebb_arena *a, const void *ptr);
 void ebb__strict_retire(ebb_arena *a, void *ptr);
 void ebb__strict_large(chunk *c, bool forget);
 void ebb__strict_forget(ebb_arena *a, uintptr_t from, uintptr_t to, const char *function);

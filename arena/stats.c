@@ -192,6 +192,7 @@ const char *ebb_arena_validate(const ebb_arena *a)
         return "the window's limit is not its floor";
     if (a->open_len > a->floor - a->lo) return "the open object is longer than what lies below it";
     const char *broken = log_check(a);
+    if (!broken) broken = ebb__bins_check(a);
     if (!broken && a->ext) broken = children_check(a);
     return broken;
 }

@@ -1,23 +1,194 @@
 /*
- * arena/storage.c: bins for what containers outgrow.
+ * arena/storage.c: bins for what containers outgrow (ebb/storage.h), and for what the hooks of
+ * compat/malloc.h free.
+ *
+ * A block in a bin is a hole in the arena's memory that nobody owns; its first words link it. A bin
+ * holds what is at least as large as its power of two. Bins belong to their arena alone, are found
+ * through its ext, and are forgotten when it is reset, rewound or adopted: their blocks, and the
+ * bins themselves, may be newer than the mark. A block of its own goes back to the cache instead.
+ *
+ * While the window is closed nothing is taken from a bin, so that whoever closed it sees every
+ * allocation; strict arenas use no bins, so that what was outgrown stays poisoned.
  */
 #include "internal.h"
 
 #include <ebb/storage.h>
 
+#include <string.h>
+
+enum {
+    BINS = 16,
+    LEAST = 6,     /* log2 of the smallest worth keeping: a cache line */
+    FIRST = 1024,  /* bytes worth an ext and bins where there are none yet */
+    SEARCHED = 4,  /* blocks of a bin that may be too small, looked at before a larger bin */
+    UNLINKED = 256 /* undo records walked to let go of a block of its own */
+};
+
+typedef struct hole {
+    struct hole *next;
+    size_t size;
+} hole;
+
+struct bins {
+    hole *bin[BINS];
+};
+
+static unsigned log2_of(size_t size)
+{
+    return 63 - (unsigned)__builtin_clzll(size);
+}
+
+/* Where a block of `size` bytes waits. */
+static unsigned bin_of(size_t size)
+{
+    unsigned i = log2_of(size) - LEAST;
+    return i < BINS ? i : BINS - 1;
+}
+
+static bool uses_bins(const ebb_arena *a)
+{
+    return !(a->bits & STRICT) && EBB__LOAD_RELAXED(&a->w.limit) < EBB__CLOSED_MIN;
+}
+
+static struct bins *bins_for(ebb_arena *a, size_t size)
+{
+    struct bins *b = a->ext ? a->ext->bins : NULL;
+    if (b || size < FIRST) return b;
+    ext *e = ebb__ext_get(a);
+    if (!e) return NULL;
+    e->bins = b = ebb_alloc_optional(a, sizeof *b);
+    return b ? memset(b, 0, sizeof *b) : NULL;
+}
+
+/* ---- taking ---------------------------------------------------------------------------------- */
+
+static hole *take_first_fit(hole **at, size_t size, unsigned looks)
+{
+    for (; *at && looks > 0; at = &(*at)->next, looks--) {
+        hole *h = *at;
+        if (h->size < size) continue;
+        *at = h->next;
+        return h;
+    }
+    return NULL;
+}
+
+/* From the bin where some may be large enough, or from the next, where all are. Those further up
+   would waste more than they save. */
+void *ebb__bin_take(ebb_arena *a, size_t size, size_t *ret_size)
+{
+    struct bins *b = a->ext ? a->ext->bins : NULL;
+    if (!b || !uses_bins(a)) return NULL;
+    if (size < (size_t)1 << LEAST) size = (size_t)1 << LEAST;
+    unsigned i = bin_of(size);
+    hole *h = take_first_fit(&b->bin[i], size, SEARCHED);
+    if (!h && i + 1 < BINS) h = take_first_fit(&b->bin[i + 1], size, 1);
+    if (h) *ret_size = h->size;
+    return h;
+}
+
+/* ---- giving ---------------------------------------------------------------------------------- */
+
+/* Unlink the record of a block of its own, unless a mark may refer to it, or it is far down. */
+static bool unlink_large(ebb_arena *a, chunk *c)
+{
+    link own = link_to(c, LARGE), *at = &a->undo;
+    chunk *above = NULL;
+    for (int i = 0; *at != own; i++) {
+        if (!*at || i == UNLINKED) return false;
+        above = kind_of(*at) == CHUNK || kind_of(*at) == LARGE ? record_of(*at) : NULL;
+        at = record_of(*at);
+    }
+    bool newest = at == &a->undo;
+    if (newest ? (a->bits & MARKED) != 0 : !above || above->before_marked) return false;
+    *at = c->next;
+    if (above) above->before_marked = c->before_marked;
+    else if (c->before_marked) a->bits |= MARKED;
+    return true;
+}
+
+static bool give_large(ebb_arena *a, void *ptr, size_t size)
+{
+    chunk *c = ebb__large_of(a, ptr, size);
+    if (!c || !unlink_large(a, c)) return false;
+    ebb__ext_get(a); /* it lives on without the block, and remembers its peak */
+    ebb__wipe(a, (uintptr_t)ptr, (uintptr_t)ptr + size);
+    ebb__block_give(a, c);
+    return true;
+}
+
+/* Take back what is no longer needed, as well as can be; else it waits for the end. */
+void ebb__bin_give(ebb_arena *a, void *ptr, size_t size)
+{
+    if (ebb__give_back(a, ptr, size) || give_large(a, ptr, size)) return;
+    if (size < (size_t)1 << LEAST || !uses_bins(a)) return;
+    struct bins *b = bins_for(a, size);
+    if (!b) return;
+    ebb__wipe(a, (uintptr_t)ptr, (uintptr_t)ptr + size);
+    hole *h = ptr;
+    h->size = size;
+    h->next = b->bin[bin_of(size)];
+    b->bin[bin_of(size)] = h;
+}
+
+/* NULL: the holes are holes, as far as can be told. */
+const char *ebb__bins_check(const ebb_arena *a)
+{
+    const struct bins *b = a->ext ? a->ext->bins : NULL;
+    for (unsigned i = 0; b && i < BINS; i++)
+        for (const hole *h = b->bin[i]; h; h = h->next)
+            if (h->size < (size_t)1 << (i + LEAST))
+                return "storage that was released has been written to";
+    return NULL;
+}
+
+/* ---- storage --------------------------------------------------------------------------------- */
+
+static bool move(ebb_arena *a, ebb_storage *s, size_t used, ebb_storage to)
+{
+    if (used) memcpy(to.ptr, s->ptr, used);
+    ebb_storage_release(a, s);
+    *s = to;
+    return true;
+}
+
+/* By the rules of ebb_resize: in place at the floor or in a block of its own, else a copy. */
+static bool resize(ebb_arena *a, ebb_storage *s, size_t used, size_t size, void *site)
+{
+    bool old_is_gone = ebb__is_open(a, s->ptr) || (a->bits & STRICT);
+    void *p = ebb__resize(a, s->ptr, used, size, MODE_JUMP, site);
+    if (!p) return false;
+    if (p != s->ptr && !old_is_gone) ebb_storage_release(a, s);
+    s->ptr = p;
+    s->size = ebb__usable(a, p, size);
+    return true;
+}
+
+static bool is_stale(ebb_arena *a, const ebb_storage *s)
+{
+    if (likely(!(a->bits & STRICT)) || !s->ptr || ebb__strict_is_live(a, s->ptr)) return false;
+    ebb__report(EBB_MISUSE, "ebb_storage_grow", a,
+                "container used after a rewind past its last growth, or after its arena was reset; "
+                "make it anew");
+    return true;
+}
+
 bool ebb_storage_grow(ebb_arena *a, ebb_storage *s, size_t used, size_t size)
 {
-    (void)used;
     if (size <= s->size) return true;
-    void *p = ebb_resize(a, s->ptr, s->size, size);
-    if (!p) return false;
-    s->ptr = p;
-    s->size = size;
-    return true;
+    if (is_stale(a, s)) return false;
+    bool in_place = s->ptr && ebb__is_open(a, s->ptr) && size - s->size <= a->w.tip - a->floor;
+    ebb_storage to = {NULL, size};
+    if (!in_place) to.ptr = ebb__bin_take(a, size, &to.size);
+    if (to.ptr) return move(a, s, used, to);
+    if (used) return resize(a, s, used, size, CALLER);
+    to.ptr = ebb__obtain(a, size, EBB_ALIGN_DEFAULT, MODE_JUMP, CALLER);
+    return to.ptr && move(a, s, 0, to);
 }
 
 void ebb_storage_release(ebb_arena *a, ebb_storage *s)
 {
-    if (s->ptr) ebb__give_back(a, s->ptr, s->size);
+    ebb_storage old = *s;
     *s = (ebb_storage){NULL, 0};
+    if (old.ptr && a != &ebb__dead) ebb__bin_give(a, old.ptr, old.size);
 }

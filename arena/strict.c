@@ -210,6 +210,7 @@ void ebb__strict_forget(ebb_arena *a, uintptr_t from, uintptr_t to, const char *
         }
         uintptr_t next = from + f->span;
         if (f->magic == MAGIC_LIVE) hide(object_of(f), f->size);
+        f->magic = MAGIC_RETIRED;
         ebb__strict_poison(f, next - (uintptr_t)f);
         from = next;
     }
@@ -226,6 +227,12 @@ static frame *frame_in(const ebb_arena *a, const void *ptr)
     if (at < sizeof(frame) || (s->kind != SLAB_HEAD && c->kind == LARGE)) return NULL;
     frame *f = frame_of(ptr);
     return f->magic == MAGIC_LIVE ? f : NULL;
+}
+
+/* Whether an object of `a` is still one, as far as can be told without a frame. */
+bool ebb__strict_is_live(const ebb_arena *a, const void *ptr)
+{
+    return frame_in(a, ptr) || !ebb__slab_of((uintptr_t)ptr) || ebb__large_of(a, ptr, SIZE_MAX);
 }
 
 /* Objects made so far are older than a mark, and a rewind may bring them back as they are now. */

@@ -14,7 +14,7 @@
 
 typedef struct block {
     size_t size;
-    size_t pad; /* bytes between its end and what lay above, so that all can be given back */
+    size_t pad; /* bytes behind them that are its too, so that all can be given back */
 } block;
 _Static_assert(sizeof(block) == EBB_ALIGN_DEFAULT, "the caller's bytes stay aligned");
 
@@ -23,19 +23,42 @@ static block *block_of(const void *ptr)
     return (block *)((uintptr_t)ptr - sizeof(block));
 }
 
+static size_t whole(const block *b)
+{
+    return sizeof *b + b->size + b->pad;
+}
+
+/* What is freed is mostly a buffer that grew, or what a parser held for a while; the next such is
+   made in its place. */
+static block *from_bin(ebb_arena *a, size_t size)
+{
+    size_t got;
+    block *b = ebb__bin_take(a, size + sizeof *b, &got);
+    if (b) b->pad = got - sizeof *b - size;
+    return b;
+}
+
+static block *from_window(ebb_arena *a, size_t size, void *site)
+{
+    uintptr_t above = a->w.tip;
+    block *b = ebb__bump(a, size + sizeof *b, EBB_ALIGN_DEFAULT);
+    if (unlikely(!b)) b = ebb__obtain(a, size + sizeof *b, EBB_ALIGN_DEFAULT, MODE_STICK, site);
+    if (unlikely(!b)) return NULL;
+    size_t pad = above - ((uintptr_t)(b + 1) + size); /* in another chunk: anything */
+    b->pad = pad < EBB_ALIGN_DEFAULT ? pad : 0;
+    return b;
+}
+
 static void *allocate(ebb_arena *a, size_t size, void *site)
 {
     /* free could not tell such memory from the heap's. */
     if (unlikely(a->ext && (a->ext->embedded || a->ext->source)))
         return ebb__fail(a, EBB_E_UNSUPPORTED, MODE_STICK);
     if (unlikely(size > PTRDIFF_MAX)) return ebb__fail(a, EBB_E_MEMORY, MODE_STICK);
-    uintptr_t above = a->w.tip;
-    block *b = ebb__bump(a, size + sizeof *b, EBB_ALIGN_DEFAULT);
-    if (unlikely(!b)) b = ebb__obtain(a, size + sizeof *b, EBB_ALIGN_DEFAULT, MODE_STICK, site);
+    block *b = unlikely(a->ext && a->ext->bins) ? from_bin(a, size) : NULL;
+    if (!b) b = from_window(a, size, site);
     if (unlikely(!b)) return NULL;
     b->size = size;
-    size_t pad = above - ((uintptr_t)(b + 1) + size); /* in another chunk: anything */
-    b->pad = pad < EBB_ALIGN_DEFAULT ? pad : 0;
     return b + 1;
 }
 
@@ -63,8 +86,28 @@ void ebb_hook_free(void *ptr)
         return;
     }
     /* Another scope may be another thread's: its blocks wait for its end. */
-    block *b = block_of(ptr);
-    if (owner == ebb__self->current) ebb__give_back(owner, b, sizeof *b + b->size + b->pad);
+    if (owner == ebb__self->current) ebb__bin_give(owner, block_of(ptr), whole(block_of(ptr)));
+}
+
+/* Into a hole of a bin; NULL: none would do, or it may yet grow where it is. */
+static block *move_to_bin(ebb_arena *a, block *b, size_t size)
+{
+    block *to = size > b->size && !ebb__is_open(a, b) ? from_bin(a, size) : NULL;
+    if (!to) return NULL;
+    memcpy(to + 1, b + 1, b->size);
+    ebb__bin_give(a, b, whole(b));
+    return to;
+}
+
+static block *resize(ebb_arena *a, block *b, size_t size, void *site)
+{
+    bool gives_back = !ebb__is_open(a, b) && !(a->bits & STRICT) && a == ebb__self->current;
+    size_t had = whole(b);
+    block *to = ebb__resize(a, b, sizeof *b + b->size, sizeof *b + size, MODE_STICK, site);
+    if (!to) return NULL;
+    if (to != b && gives_back) ebb__bin_give(a, b, had);
+    to->pad = 0;
+    return to;
 }
 
 void *ebb_hook_realloc(void *ptr, size_t size)
@@ -73,11 +116,10 @@ void *ebb_hook_realloc(void *ptr, size_t size)
     if (!ptr) return ebb_hook_malloc(size);
     if (!owner) return realloc(ptr, size ? size : 1);
     if (size > PTRDIFF_MAX) return ebb__fail(owner, EBB_E_MEMORY, MODE_STICK);
-    block *b = block_of(ptr);
-    b = ebb__resize(owner, b, sizeof *b + b->size, sizeof *b + size, MODE_STICK, CALLER);
+    block *b = owner == ebb__self->current ? move_to_bin(owner, block_of(ptr), size) : NULL;
+    if (!b) b = resize(owner, block_of(ptr), size, CALLER);
     if (!b) return NULL;
     b->size = size;
-    b->pad = 0;
     return b + 1;
 }
 
