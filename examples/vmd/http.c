@@ -211,11 +211,11 @@ static const struct sockaddr *loopback(void)
 
 static struct MHD_Daemon *start(void)
 {
-    return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD, (uint16_t)opt.port, NULL, NULL,
-                            on_request, NULL, MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,
-                            MHD_OPTION_THREAD_POOL_SIZE, opt.threads, MHD_OPTION_CONNECTION_TIMEOUT,
-                            opt.idle, MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u, MHD_OPTION_SOCK_ADDR,
-                            loopback(), MHD_OPTION_END);
+    return MHD_start_daemon(
+        MHD_USE_EPOLL_INTERNAL_THREAD, (uint16_t)opt.port, NULL, NULL, on_request, NULL,
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_THREAD_POOL_SIZE, opt.threads,
+        MHD_OPTION_CONNECTION_LIMIT, opt.connections, MHD_OPTION_CONNECTION_TIMEOUT, opt.idle,
+        MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u, MHD_OPTION_SOCK_ADDR, loopback(), MHD_OPTION_END);
 }
 
 /* ---- start and stop -------------------------------------------------------------------------- */

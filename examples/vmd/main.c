@@ -9,6 +9,7 @@
 options opt = {.ebb = true,
                .port = 8080,
                .threads = 2,
+               .connections = 1024,
                .nodes = 32,
                .idle = 10,
                .max_body = 64 << 10,
@@ -22,6 +23,7 @@ static const char usage[] =
     "  --memory=ebb|malloc   where requests' memory comes from (ebb)\n"
     "  --port=N              0: any free one, printed (8080)\n"
     "  --threads=N           2 to 64 (2)\n"
+    "  --connections=N       at once, each thread serving its share of them (1024)\n"
     "  --nodes=N             that machines can be placed on, 1 to 1000 (32)\n"
     "  --idle=SECONDS        a silent client is given up after these (10)\n"
     "  --max-vms=N           machines kept (100000)\n"
@@ -34,6 +36,7 @@ static const struct option longs[] = {
     {"memory", required_argument, NULL, 'm'},
     {"port", required_argument, NULL, 'p'},
     {"threads", required_argument, NULL, 't'},
+    {"connections", required_argument, NULL, 'c'},
     {"nodes", required_argument, NULL, 'n'},
     {"idle", required_argument, NULL, 'i'},
     {"max-vms", required_argument, NULL, 'v'},
@@ -68,6 +71,7 @@ static void set(int what, const char *name, const char *value)
     case 'm': opt.ebb = memory(value); break;
     case 'p': opt.port = (unsigned)number(name, value, 0, 65535); break;
     case 't': opt.threads = (unsigned)number(name, value, 2, 64); break;
+    case 'c': opt.connections = (unsigned)number(name, value, 2, 65536); break;
     case 'n': opt.nodes = (unsigned)number(name, value, 1, 1000); break;
     case 'i': opt.idle = (unsigned)number(name, value, 1, 3600); break;
     case 'f': opt.fail = (unsigned)number(name, value, 1, 1000000000); break;

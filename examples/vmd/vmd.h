@@ -20,7 +20,7 @@ enum { NAME_MOST = 64, VALUE_MOST = 256, METADATA_MOST = 32, BATCH_MOST = 100, P
 
 typedef struct options {
     bool ebb;
-    unsigned port, threads, nodes, idle, fail;
+    unsigned port, threads, connections, nodes, idle, fail;
     size_t max_body, max_request, budget, max_vms;
 } options;
 extern options opt;
