@@ -146,7 +146,7 @@ const char *ebb__bins_check(const ebb_arena *a)
 
 static bool move(ebb_arena *a, ebb_storage *s, size_t used, ebb_storage to)
 {
-    if (used) memcpy(to.ptr, s->ptr, used);
+    if (s->ptr) memcpy(to.ptr, s->ptr, used);
     ebb_storage_release(a, s);
     *s = to;
     return true;
@@ -181,7 +181,7 @@ bool ebb_storage_grow(ebb_arena *a, ebb_storage *s, size_t used, size_t size)
     ebb_storage to = {NULL, size};
     if (!in_place) to.ptr = ebb__bin_take(a, size, &to.size);
     if (to.ptr) return move(a, s, used, to);
-    if (used) return resize(a, s, used, size, CALLER);
+    if (s->ptr && used) return resize(a, s, used, size, CALLER);
     to.ptr = ebb__obtain(a, size, EBB_ALIGN_DEFAULT, MODE_JUMP, CALLER);
     return to.ptr && move(a, s, 0, to);
 }
