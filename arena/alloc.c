@@ -109,6 +109,16 @@ void *ebb__obtain(ebb_arena *a, size_t size, size_t align, enum mode mode, void 
     return obtain_open(a, size, align, mode);
 }
 
+/* A block of its own, all of it, whatever room there is in the window, which is open. */
+void *ebb__obtain_block(ebb_arena *a, size_t size, size_t *ret_size)
+{
+    ebb_status why = EBB_E_MEMORY;
+    void *p = size <= PTRDIFF_MAX / 2 ? large(a, size, EBB_ALIGN_DEFAULT, &why) : NULL;
+    if (!p) return ebb__fail(a, why, MODE_JUMP);
+    *ret_size = ebb__usable(a, p, size);
+    return p;
+}
+
 /* For the library's own records: 8-aligned, whoever closed the window, whatever has failed; from
    the stock if need be. NULL: not even that. */
 void *ebb__obtain_record(ebb_arena *a, size_t size)

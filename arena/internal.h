@@ -484,6 +484,7 @@ static inline bool ebb__is_open(const ebb_arena *a, const void *ptr)
 void *ebb__bin_take(ebb_arena *a, size_t size, size_t *ret_size);
 void ebb__bin_give(ebb_arena *a, void *ptr, size_t size);
 const char *ebb__bins_check(const ebb_arena *a);
+void *ebb__obtain_block(ebb_arena *a, size_t size, size_t *ret_size);
 void *ebb__obtain_record(ebb_arena *a, size_t size);
 
 /* window.c */

@@ -24,6 +24,9 @@ enum {
     UNLINKED = 256 /* undo records walked to let go of a block of its own */
 };
 
+/* Storage from here on has a block of its own, which goes back to the cache when it is outgrown. */
+#define OWN_BLOCK (BLOCK_MIN - CONTROL_SIZE)
+
 typedef struct hole {
     struct hole *next;
     size_t size;
@@ -110,8 +113,8 @@ static bool unlink_large(ebb_arena *a, chunk *c)
 static bool give_large(ebb_arena *a, void *ptr, size_t size)
 {
     chunk *c = ebb__large_of(a, ptr, size);
+    if (c) ebb__ext_get(a); /* it lives on without the block, and remembers its peak */
     if (!c || !unlink_large(a, c)) return false;
-    ebb__ext_get(a); /* it lives on without the block, and remembers its peak */
     ebb__wipe(a, (uintptr_t)ptr, (uintptr_t)ptr + size);
     ebb__block_give(a, c);
     return true;
@@ -152,6 +155,12 @@ static bool move(ebb_arena *a, ebb_storage *s, size_t used, ebb_storage to)
     return true;
 }
 
+static bool has_blocks(const ebb_arena *a)
+{
+    bool open = EBB__LOAD_RELAXED(&a->w.limit) < EBB__CLOSED_MIN;
+    return open && !(a->ext && a->ext->buffer_only);
+}
+
 /* By the rules of ebb_resize: in place at the floor or in a block of its own, else a copy. */
 static bool resize(ebb_arena *a, ebb_storage *s, size_t used, size_t size, void *site)
 {
@@ -180,7 +189,9 @@ bool ebb_storage_grow(ebb_arena *a, ebb_storage *s, size_t used, size_t size)
     bool in_place = s->ptr && ebb__is_open(a, s->ptr) && size - s->size <= a->w.tip - a->floor;
     ebb_storage to = {NULL, size};
     if (!in_place) to.ptr = ebb__bin_take(a, size, &to.size);
-    if (to.ptr) return move(a, s, used, to);
+    bool own = !to.ptr && !in_place && size >= OWN_BLOCK && has_blocks(a);
+    if (own) to.ptr = ebb__obtain_block(a, size, &to.size);
+    if (to.ptr || own) return to.ptr && move(a, s, used, to);
     if (s->ptr && used) return resize(a, s, used, size, CALLER);
     to.ptr = ebb__obtain(a, size, EBB_ALIGN_DEFAULT, MODE_JUMP, CALLER);
     return to.ptr && move(a, s, 0, to);
