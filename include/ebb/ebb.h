@@ -6,6 +6,7 @@
 
 #include "arena.h"
 #include "base.h"
+#include "map.h"
 #include "profile.h"
 #include "scope.h"
 #include "source.h"

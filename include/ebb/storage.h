@@ -39,6 +39,9 @@ EBB_API EBB_MUST_USE bool ebb_storage_grow(ebb_arena *a, ebb_storage *s, size_t 
  */
 EBB_API void ebb_storage_release(ebb_arena *a, ebb_storage *s);
 
+/* Report that @function's iterator is of a container, in @a, that has changed since. */
+EBB_API EBB_COLD void ebb__stale_iterator(const ebb_arena *a, const char *function);
+
 #ifdef __cplusplus
 }
 #endif

@@ -14,17 +14,23 @@
 #define EBB__NINTH(a, b, c, d, e, f, g, h, n, ...) n
 
 /* The n-th argument. */
-#define EBB__ARG1(...)              EBB__ARG1_(__VA_ARGS__, 0)
-#define EBB__ARG1_(a, ...)          a
-#define EBB__ARG2(...)              EBB__ARG2_(__VA_ARGS__, 0, 0)
-#define EBB__ARG2_(a, b, ...)       b
-#define EBB__ARG3(...)              EBB__ARG3_(__VA_ARGS__, 0, 0, 0)
-#define EBB__ARG3_(a, b, c, ...)    c
-#define EBB__ARG4(...)              EBB__ARG4_(__VA_ARGS__, 0, 0, 0, 0)
-#define EBB__ARG4_(a, b, c, d, ...) d
+#define EBB__ARG1(...)                 EBB__ARG1_(__VA_ARGS__, 0)
+#define EBB__ARG1_(a, ...)             a
+#define EBB__ARG2(...)                 EBB__ARG2_(__VA_ARGS__, 0, 0)
+#define EBB__ARG2_(a, b, ...)          b
+#define EBB__ARG3(...)                 EBB__ARG3_(__VA_ARGS__, 0, 0, 0)
+#define EBB__ARG3_(a, b, c, ...)       c
+#define EBB__ARG4(...)                 EBB__ARG4_(__VA_ARGS__, 0, 0, 0, 0)
+#define EBB__ARG4_(a, b, c, d, ...)    d
+#define EBB__ARG5(...)                 EBB__ARG5_(__VA_ARGS__, 0, 0, 0, 0, 0)
+#define EBB__ARG5_(a, b, c, d, e, ...) e
 
 /* Join two names after both are expanded. */
 #define EBB__PASTE(a, b)  EBB__PASTE_(a, b)
 #define EBB__PASTE_(a, b) a##b
+
+/* A name as a string, after it is expanded. */
+#define EBB__TEXT(name)  EBB__TEXT_(name)
+#define EBB__TEXT_(name) #name
 
 #endif /* EBB_TEMPLATE_H */
