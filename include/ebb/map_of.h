@@ -44,13 +44,13 @@
  *
  * Failure: what grows returns NULL or false, or jumps inside ebb_try, as ebb_alloc does; the map is
  * then as it was.
- * Lifetime: a pointer to a value, and an iterator, are good until a new key is put or one is removed
- * (an iterator then ends, and reports misuse); of `stable`, values until their removal. The bytes of
- * a string key are borrowed by look-ups and kept by puts, not copied: they must live as long as the
- * map does; ebb_str_dup those that do not.
+ * Lifetime: a pointer to a value, and an iterator, are good until a new key is put or one is
+ * removed (an iterator then ends, and reports misuse); of `stable`, values until their removal. The
+ * bytes of a string key are borrowed by look-ups and kept by puts, not copied: they must live as
+ * long as the map does; ebb_str_dup those that do not.
  * After ebb_arena_rewind a map that has grown since the mark is dead.
- * Order: of insertion, while there are no more than 32 entries; beyond that unspecified, and another
- * from run to run.
+ * Order: of insertion, while there are no more than 32 entries; beyond that unspecified, and
+ * another from run to run.
  * Seed: m.seed is made of the arena's address, which whoever sends the keys can't know where
  * addresses are randomised. Set it before the first put for one of your own. Keys that collide all
  * the same are found, slowly.
