@@ -39,6 +39,13 @@ EBB_API EBB_MUST_USE bool ebb_storage_grow(ebb_arena *a, ebb_storage *s, size_t 
  */
 EBB_API void ebb_storage_release(ebb_arena *a, ebb_storage *s);
 
+/**
+ * Cut *@s to its first @used bytes and let it be: it has grown for the last time. What it had more
+ * goes back where that is possible, and at the arena's floor another may grow in its stead.
+ * Never fails. Cost: O(1). Threads: the holder of @a.
+ */
+EBB_API void ebb_storage_settle(ebb_arena *a, ebb_storage *s, size_t used);
+
 #ifdef __cplusplus
 }
 #endif
