@@ -6,10 +6,13 @@
 
 #include "arena.h"
 #include "base.h"
+#include "builder.h"
+#include "cow.h"
 #include "profile.h"
 #include "scope.h"
 #include "source.h"
 #include "storage.h"
+#include "str.h"
 #include "track.h"
 
 #endif /* EBB_EBB_H */
