@@ -203,3 +203,11 @@ void ebb_storage_release(ebb_arena *a, ebb_storage *s)
     *s = (ebb_storage){NULL, 0};
     if (old.ptr && a != &ebb__dead) ebb__bin_give(a, old.ptr, old.size);
 }
+
+void ebb_storage_settle(ebb_arena *a, ebb_storage *s, size_t used)
+{
+    if (!s->ptr || a == &ebb__dead) return;
+    if (used < s->size) s->ptr = ebb__resize(a, s->ptr, s->size, used, MODE_JUMP, CALLER);
+    s->size = used;
+    if (ebb__is_open(a, s->ptr)) a->open_len = 0;
+}

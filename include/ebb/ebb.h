@@ -6,11 +6,14 @@
 
 #include "arena.h"
 #include "base.h"
+#include "builder.h"
+#include "cow.h"
 #include "map.h"
 #include "profile.h"
 #include "scope.h"
 #include "source.h"
 #include "storage.h"
+#include "str.h"
 #include "track.h"
 
 #endif /* EBB_EBB_H */

@@ -215,6 +215,29 @@ Test(storage, every_allocation_is_seen_by_a_watcher)
     ebb_arena_destroy(&a);
 }
 
+Test(storage, what_has_settled_lets_another_have_the_floor)
+{
+    if (!layout_is_plain()) cr_skip_test("nothing grows in place in strict arenas");
+    ebb_arena_params params = {.size = 64 * KIB};
+    ebb_arena *a = ebb_arena_create(&params);
+    memset(ebb_alloc(a, 2000), 1, 2000); /* out of the head */
+    ebb_storage s = {ebb_resize(a, NULL, 0, 1000), 1000}, t = {NULL, 0};
+    cr_assert(ebb_storage_grow(a, &s, 1000, 1500));
+    pattern_fill(s.ptr, 1500, 5);
+    ebb_storage_settle(a, &s, 600);
+    cr_assert_eq(s.size, 600u);
+    t.ptr = ebb_resize(a, NULL, 0, t.size = 100);
+    cr_assert((char *)t.ptr >= (char *)s.ptr + 600 && (char *)t.ptr < (char *)s.ptr + 640);
+    void *at = t.ptr;
+    cr_assert(ebb_storage_grow(a, &t, 100, 5000) && t.ptr == at, "in place");
+    memset(t.ptr, 1, t.size);
+    cr_assert_eq(pattern_check(s.ptr, 600, 5), 600u);
+    ebb_storage none = {NULL, 0};
+    ebb_storage_settle(a, &none, 0);
+    cr_assert_null(ebb_arena_validate(a));
+    ebb_arena_destroy(&a);
+}
+
 static void use_stale(void *unused)
 {
     (void)unused;
