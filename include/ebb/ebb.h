@@ -6,6 +6,7 @@
 
 #include "arena.h"
 #include "base.h"
+#include "batch.h"
 #include "profile.h"
 #include "scope.h"
 #include "source.h"
