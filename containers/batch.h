@@ -109,7 +109,8 @@ size_t ebb__utf8_error_from(const unsigned char *p, size_t from, size_t n);
         case EBB_GT: return x > test->low;                                                         \
         case EBB_GE: return x >= test->low;                                                        \
         case EBB_EQ: return x == test->low;                                                        \
-        case EBB_BETWEEN: return test->low <= x && x <= test->high;                                \
+        /* Not &&, which would be a branch. */                                                     \
+        case EBB_BETWEEN: return (test->low <= x) & (x <= test->high);                             \
         }                                                                                          \
         return false;                                                                              \
     }

@@ -37,20 +37,28 @@ static u64_halves u64_sum(const uint64_t *p, size_t n)
     return sum;
 }
 
-/* `extreme op x` is false where x is NaN, which therefore is passed over. */
+/* Four chains, since a chain's next comparison waits for its last. Each is false where p[i] is NaN,
+   which therefore is passed over. */
+#define EXTREME(T, name, op, start)                                                                \
+    static T name(const T *p, size_t n)                                                            \
+    {                                                                                              \
+        T a = start, b = a, c = a, d = a;                                                          \
+        size_t i = 0;                                                                              \
+        for (; n - i >= 4; i += 4) {                                                               \
+            a = p[i] op a ? p[i] : a;                                                              \
+            b = p[i + 1] op b ? p[i + 1] : b;                                                      \
+            c = p[i + 2] op c ? p[i + 2] : c;                                                      \
+            d = p[i + 3] op d ? p[i + 3] : d;                                                      \
+        }                                                                                          \
+        for (; i < n; i++) a = p[i] op a ? p[i] : a;                                               \
+        a = b op a ? b : a;                                                                        \
+        c = d op c ? d : c;                                                                        \
+        return c op a ? c : a;                                                                     \
+    }
+
 #define COLUMN(name, T, SUM, LEAST, GREATEST)                                                      \
-    static T name##_min(const T *p, size_t n)                                                      \
-    {                                                                                              \
-        T least = GREATEST;                                                                        \
-        for (size_t i = 0; i < n; i++) least = p[i] < least ? p[i] : least;                        \
-        return least;                                                                              \
-    }                                                                                              \
-    static T name##_max(const T *p, size_t n)                                                      \
-    {                                                                                              \
-        T greatest = LEAST;                                                                        \
-        for (size_t i = 0; i < n; i++) greatest = p[i] > greatest ? p[i] : greatest;               \
-        return greatest;                                                                           \
-    }                                                                                              \
+    EXTREME(T, name##_min, <, GREATEST)                                                            \
+    EXTREME(T, name##_max, >, LEAST)                                                               \
     INLINE size_t name##_find_by(const T *p, size_t n, const ebb_##name##_test *test,              \
                                  ebb_compare compare)                                              \
     {                                                                                              \
@@ -91,6 +99,7 @@ static u64_halves u64_sum(const uint64_t *p, size_t n)
     }
 COLUMN_TYPES(COLUMN)
 #undef COLUMN
+#undef EXTREME
 
 /* ---- UTF-8 ----------------------------------------------------------------------------------- */
 

@@ -90,22 +90,37 @@ TARGET static size_t OWN(count)(const T *p, size_t n, const TEST *test)
     RETURN_BY_COMPARE(test->compare, 0, OWN(count_by), p, n, test);
 }
 
-/* A whole group of indices is written each time, those that pass first. It fits: either `out` has
-   room for n, and no more have passed than were looked at, or it has room for one group more than
-   pass. */
-TARGET INLINE size_t OWN(filter_by)(const T *p, size_t n, const TEST *test, uint32_t *out,
+/* Write the indices of the group at p + i, those that pass first, from *out on, and move it behind
+   them. The whole group is written, which fits: either there is room for n, and no more have passed
+   than were looked at, or there is room for one group more than pass. */
+TARGET INLINE void OWN(put_group)(uint32_t **out, size_t i, uint32_t mask)
+{
+    indices_store(*out, (uint32_t)i, mask);
+    *out += __builtin_popcount(mask);
+}
+
+TARGET INLINE size_t OWN(filter_by)(const T *p, size_t n, const TEST *test, uint32_t *rows,
                                     ebb_compare compare)
 {
     VECTOR low = OWN(splat)(test->low), high = OWN(splat)(test->high);
-    size_t i = 0, count = 0;
-    for (; n - i >= FILTER_GROUP; i += FILTER_GROUP) {
-        uint32_t mask = OWN(mask)(p + i, low, high, compare);
-        indices_store(out + count, (uint32_t)i, mask);
-        count += (size_t)__builtin_popcount(mask);
+    uint32_t *out = rows;
+    size_t i = 0;
+    for (; n - i >= OWN(mask_bits); i += OWN(mask_bits)) {
+        uint32_t a = OWN(mask)(p + i, low, high, compare);
+        uint32_t b = OWN(mask)(p + i + FILTER_GROUP, low, high, compare);
+        uint32_t c = OWN(mask)(p + i + 2 * FILTER_GROUP, low, high, compare);
+        uint32_t d = OWN(mask)(p + i + 3 * FILTER_GROUP, low, high, compare);
+        if (!(a | b | c | d)) continue; /* the rule where little passes */
+        OWN(put_group)(&out, i, a);
+        OWN(put_group)(&out, i + FILTER_GROUP, b);
+        OWN(put_group)(&out, i + 2 * FILTER_GROUP, c);
+        OWN(put_group)(&out, i + 3 * FILTER_GROUP, d);
     }
+    for (; n - i >= FILTER_GROUP; i += FILTER_GROUP)
+        OWN(put_group)(&out, i, OWN(mask)(p + i, low, high, compare));
     for (; i < n; i++)
-        if (OWN(passes)(p[i], test, compare)) out[count++] = (uint32_t)i;
-    return count;
+        if (OWN(passes)(p[i], test, compare)) *out++ = (uint32_t)i;
+    return (size_t)(out - rows);
 }
 
 TARGET static size_t OWN(filter)(const T *p, size_t n, const TEST *test, uint32_t *out)
