@@ -34,11 +34,11 @@ Test(batch, a_body_that_is_not_here_changes_nothing)
 #else
     const ebb_simd missing = EBB_SIMD_NEON;
 #endif
-    ebb_simd before = ebb_simd_get();
+    cr_assert(ebb_simd_set(EBB_SIMD_SCALAR));
     cr_assert(!ebb_simd_set(missing));
     cr_assert(!ebb_simd_set((ebb_simd)99));
     cr_assert(!ebb_simd_set((ebb_simd)-1));
-    cr_assert_eq(ebb_simd_get(), before);
+    cr_assert_eq(ebb_simd_get(), EBB_SIMD_SCALAR);
 }
 
 static void ask_with(void *value)
@@ -247,21 +247,30 @@ Test(batch, u64_is_unsigned)
 
 /* ---- what passes ----------------------------------------------------------------------------- */
 
+/* 1, 2, 3, 4, 5, 1, 2, ... in groups and a rest. */
+#define COMPARISONS(name, T)                                                                       \
+    static void name##_comparisons(void)                                                           \
+    {                                                                                              \
+        T column[75];                                                                              \
+        for (size_t i = 0; i < 75; i++) column[i] = (T)(i % 5 + 1);                                \
+        cr_assert_eq(ebb_##name##_count(column, 75, ebb_##name##_lt(3)), 30u);                     \
+        cr_assert_eq(ebb_##name##_count(column, 75, ebb_##name##_le(3)), 45u);                     \
+        cr_assert_eq(ebb_##name##_count(column, 75, ebb_##name##_gt(3)), 30u);                     \
+        cr_assert_eq(ebb_##name##_count(column, 75, ebb_##name##_ge(3)), 45u);                     \
+        cr_assert_eq(ebb_##name##_count(column, 75, ebb_##name##_eq(3)), 15u);                     \
+        cr_assert_eq(ebb_##name##_count(column, 75, ebb_##name##_between(2, 4)), 45u);             \
+        cr_assert_eq(ebb_##name##_count(column, 75, ebb_##name##_between(4, 2)), 0u);              \
+        cr_assert_eq(ebb_##name##_find(column, 75, ebb_##name##_ge(4)), 3u);                       \
+        cr_assert_eq(ebb_##name##_find(column, 75, ebb_##name##_gt(5)), 75u);                      \
+    }
+COMPARISONS(f32, float)
+COMPARISONS(f64, double)
+COMPARISONS(i32, int32_t)
+COMPARISONS(u64, uint64_t)
+
 Test(batch, each_comparison)
 {
-    int32_t column[] = {1, 2, 3, 4, 5, 1, 2, 3, 4, 5, 3};
-    size_t n = COUNT(column);
-    for (BODIES(simd)) {
-        cr_assert_eq(ebb_i32_count(column, n, ebb_i32_lt(3)), 4u);
-        cr_assert_eq(ebb_i32_count(column, n, ebb_i32_le(3)), 7u);
-        cr_assert_eq(ebb_i32_count(column, n, ebb_i32_gt(3)), 4u);
-        cr_assert_eq(ebb_i32_count(column, n, ebb_i32_ge(3)), 7u);
-        cr_assert_eq(ebb_i32_count(column, n, ebb_i32_eq(3)), 3u);
-        cr_assert_eq(ebb_i32_count(column, n, ebb_i32_between(2, 4)), 7u);
-        cr_assert_eq(ebb_i32_count(column, n, ebb_i32_between(4, 2)), 0u);
-        cr_assert_eq(ebb_i32_find(column, n, ebb_i32_ge(4)), 3u);
-        cr_assert_eq(ebb_i32_find(column, n, ebb_i32_gt(5)), n);
-    }
+    for (BODIES(simd)) f32_comparisons(), f64_comparisons(), i32_comparisons(), u64_comparisons();
 }
 
 Test(batch, a_comparison_that_is_none_passes_nothing)
@@ -278,16 +287,16 @@ Test(batch, a_comparison_that_is_none_passes_nothing)
 
 Test(batch, nan_passes_nothing)
 {
-    float column[16];
-    for (int i = 0; i < 16; i++) column[i] = i % 2 ? NAN : (float)i;
+    float column[64];
+    for (int i = 0; i < 64; i++) column[i] = i % 2 ? NAN : (float)(i % 16);
     const ebb_f32_test by_nan[] = {
         ebb_f32_lt(NAN), ebb_f32_le(NAN),         ebb_f32_gt(NAN),         ebb_f32_ge(NAN),
         ebb_f32_eq(NAN), ebb_f32_between(0, NAN), ebb_f32_between(NAN, 99)};
     for (BODIES(simd)) {
-        cr_assert_eq(ebb_f32_count(column, 16, ebb_f32_ge(-HUGE_VALF)), 8u);
-        cr_assert_eq(ebb_f32_count(column, 16, ebb_f32_between(-99, 99)), 8u);
+        cr_assert_eq(ebb_f32_count(column, 64, ebb_f32_ge(-HUGE_VALF)), 32u);
+        cr_assert_eq(ebb_f32_count(column, 64, ebb_f32_between(-99, 99)), 32u);
         for (size_t i = 0; i < COUNT(by_nan); i++)
-            cr_assert_eq(ebb_f32_count(column, 16, by_nan[i]), 0u);
+            cr_assert_eq(ebb_f32_count(column, 64, by_nan[i]), 0u);
     }
 }
 
@@ -607,4 +616,19 @@ Test(batch, nothing_outside_is_touched)
         }
     guarded_fini(&r.column);
     guarded_fini(&r.rows);
+}
+
+Test(batch, a_character_cut_off_at_the_end_is_not_read_on)
+{
+    static const unsigned char leads[] = {0xc3, 0xe0, 0xe2, 0xf0, 0xf4};
+    guarded g;
+    cr_assert(guarded_init(&g, 256));
+    memset(g.first, 'a', (size_t)(g.last - g.first));
+    for (BODIES(simd))
+        for (size_t i = 0; i < COUNT(leads); i++)
+            for (size_t n = 1; n <= 256; n++) {
+                g.last[-1] = (char)leads[i];
+                cr_assert_eq(ebb_utf8_find_error(str_of(g.last - n, n)), n - 1);
+            }
+    guarded_fini(&g);
 }
