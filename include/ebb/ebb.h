@@ -6,6 +6,7 @@
 
 #include "arena.h"
 #include "base.h"
+#include "batch.h"
 #include "builder.h"
 #include "cow.h"
 #include "map.h"
