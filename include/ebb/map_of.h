@@ -347,16 +347,19 @@ static inline bool EBB__F(__to_table)(EBB__N *m, size_t count)
     return true;
 }
 
+/* By copy, and by the inline path: it is small, and grows twice at most. */
 static inline bool EBB__F(__grow_dense)(EBB__N *m, size_t count)
 {
-    ebb_storage s = EBB__F(__storage)(m);
-    bool first = s.size == 0;
-    size_t used = first ? 0 : EBB__DENSE_MOST + m->len * sizeof(EBB__SLOT);
-    if (!ebb_storage_grow(m->arena, &s, used, EBB__DENSE_MOST + count * sizeof(EBB__SLOT)))
-        return false;
+    ebb_storage s, old = EBB__F(__storage)(m);
+    s.size = EBB__DENSE_MOST + count * sizeof(EBB__SLOT);
+    s.ptr = ebb_alloc(m->arena, s.size);
+    if (!s.ptr) return false;
+    memcpy(s.ptr, m->ebb__tags, EBB__DENSE_MOST);
+    EBB__SLOT *slots = m->ebb__slots;
     EBB__F(__use)(m, s, EBB__DENSE_MOST);
-    if (first) memset(m->ebb__tags, 0, EBB__DENSE_MOST);
+    if (m->len) memcpy(m->ebb__slots, slots, m->len * sizeof *slots);
     m->ebb__room = count - m->len;
+    ebb_storage_release(m->arena, &old);
     return true;
 }
 

@@ -27,9 +27,8 @@ typedef struct ebb_profile {
     size_t soft, hard;  /**< limits of each scope in held bytes, see ebb_arena_set_limit; 0: none */
     ebb_budget *budget; /**< charged by each scope; NULL: none */
     uint32_t reserve;   /**< bytes that ebb_recover opens; 0: 1 KiB */
-    uint8_t
-        percentile; /**< share of scopes that the learned sizes should fit; 0 or above 100: 75 */
-    bool wipe;      /**< zero what was used when it ends, resets, rewinds or shrinks */
+    uint8_t percentile; /**< of scopes, that the learned sizes should fit; 0 or above 100: 75 */
+    bool wipe;          /**< zero what was used when it ends, resets, rewinds or shrinks */
     uint16_t ebb__reserved;
     uint32_t ebb__start; /* what a scope begins with, learned; 0: not begun yet */
     uint32_t ebb__reserved2;

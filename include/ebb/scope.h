@@ -7,12 +7,11 @@
  *
  * Three things are kept apart:
  *
- *   life      begin, begin_in, end      An event loop may have thousands open; parking one needs no
- *                                       call, and what begins next is not its child.
- *   current   enter, leave              Which scope the allocator hooks of other libraries use on
- * this
- *                                       thread (compat/malloc.h). Nothing else reads it.
- *   holder    detach, attach            Which thread may touch it.
+ *   life      begin, begin_in, end   An event loop may have thousands open; parking one needs no
+ *                                    call, and what begins next is not its child.
+ *   current   enter, leave           Which scope the allocator hooks of other libraries use on
+ *                                    this thread (compat/malloc.h). Nothing else reads it.
+ *   holder    detach, attach         Which thread may touch it.
  *
  * Within one function EBB_SCOPE does begin, enter, leave and end by itself.
  */
@@ -30,8 +29,8 @@ extern "C" {
 
 /**
  * Begin a scope, a root; NULL @profile: an anonymous one. It is sticky (see ebb_failed).
- * Fails: never NULL; without memory it has failed already. Cost: under twenty instructions in
- * steady state; no lock, no atomic read-modify-write. Threads: any; the caller holds it.
+ * Fails: never NULL; without memory it has failed already. Cost: 34 instructions in steady
+ * state (x86-64, gcc 12); no lock, no atomic read-modify-write. Threads: any; the caller holds it.
  */
 EBB_API EBB_MUST_USE EBB_NONNULL_RESULT ebb_arena *ebb_scope_begin(ebb_profile *profile);
 
@@ -49,7 +48,7 @@ EBB_API EBB_MUST_USE EBB_NONNULL_RESULT ebb_arena *ebb_scope_begin_in(ebb_arena 
  * Fails: never. Children still open are ended first, youngest first, and reported. Misuse: a scope
  * that has ended, is current on this thread, is the arena of a running ebb_try, or was made by
  * ebb_arena_create.
- * Cost: O(undo records); one that never left its first chunk, under twenty instructions.
+ * Cost: O(undo records); one that never left its first chunk, 41 instructions.
  * Threads: the holder; a parked or detached root, any one thread.
  */
 EBB_API void ebb_scope_end(ebb_arena **a);
