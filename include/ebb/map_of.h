@@ -80,6 +80,11 @@
 
 #endif /* EBB_MAP_OF_H */
 
+/* Errors in a user's call are then told without the macros that the names are made with. */
+#ifndef EBB__SHOW_TEMPLATE_WARNINGS
+#pragma GCC system_header
+#endif
+
 /* ---- arguments ------------------------------------------------------------------------------- */
 
 /* EBB__ERROR keeps what follows from being compiled, so that one line says what is wrong. */
@@ -111,8 +116,8 @@
 
 #ifndef EBB__ERROR
 #if EBB__KIND == 1
-#define EBB__DO_HASH(key, seed) ebb_hash_u64((uint64_t)(uintptr_t)(key), seed)
-#define EBB__DO_EQ(a, b)        ((a) == (b))
+#define EBB__DO_HASH(key, seed) ebb_hash_u64(EBB__F(__word)(key), seed)
+#define EBB__DO_EQ(a, b)        (EBB__F(__word)(a) == EBB__F(__word)(b))
 #elif EBB__KIND == 2
 #define EBB__DO_HASH(key, seed) ebb_hash_str(key, seed)
 #define EBB__DO_EQ(a, b)        ebb__same_bytes(a, b)
@@ -135,6 +140,19 @@
 #define EBB__SLOT    EBB__F(__slot)
 #define EBB__ITER    EBB__F(_iter)
 #define EBB__PLACE   EBB__F(__where)
+
+#if EBB__KIND == 1
+EBB__ASSERT(sizeof(EBB__K) <= sizeof(uint64_t),
+            "a key of kind int is an integer, a symbol or a pointer; of others say str or user");
+
+/* The key's bytes: what an integer or a pointer is compared by. */
+static inline uint64_t EBB__F(__word)(EBB__K key)
+{
+    uint64_t word = 0;
+    memcpy(&word, &key, sizeof key < sizeof word ? sizeof key : sizeof word);
+    return word;
+}
+#endif
 
 /* ---- types ----------------------------------------------------------------------------------- */
 

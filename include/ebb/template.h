@@ -8,6 +8,11 @@
 #ifndef EBB_TEMPLATE_H
 #define EBB_TEMPLATE_H
 
+/* Errors in a user's call are then told without the macros that the names are made with. */
+#ifndef EBB__SHOW_TEMPLATE_WARNINGS
+#pragma GCC system_header
+#endif
+
 /* How many arguments, 1 to 8. In an #if: EBB__COUNT(EBB_VEC) == 2. */
 #define EBB__COUNT(...) EBB__NINTH(__VA_ARGS__, 8, 7, 6, 5, 4, 3, 2, 1, 0)
 
@@ -28,6 +33,13 @@
 /* Join two names after both are expanded. */
 #define EBB__PASTE(a, b)  EBB__PASTE_(a, b)
 #define EBB__PASTE_(a, b) a##b
+
+/* One line of error at the include, where an argument is of a type that can't be. */
+#ifdef __cplusplus
+#define EBB__ASSERT(is_so, text) static_assert(is_so, text)
+#else
+#define EBB__ASSERT(is_so, text) _Static_assert(is_so, text)
+#endif
 
 /* A name as a string, after it is expanded. */
 #define EBB__TEXT(name)  EBB__TEXT_(name)
