@@ -11,6 +11,8 @@
  */
 #include "str.h"
 
+#include "../harness/table.h"
+
 #include <ebb/ebb.h>
 
 #include <math.h>
@@ -471,11 +473,12 @@ typedef struct options {
     size_t count;
 } options;
 
-static void measure(const options *o)
+static void measure(void *arg)
 {
+    const options *o = arg;
     for (enum workload w = 0; w < WORKLOADS; w++) {
         bench_entry entries[MOST] = {{0}};
-        if (o->only && strcmp(o->only, names[w]) != 0) continue;
+        if (o->only && !strstr(names[w], o->only)) continue;
         size_t n = enter(entries, 0, contestants, sizeof contestants / sizeof *contestants, w);
 #if BENCH_HAVE_CPP
         n = enter(entries, n, bench_cpp_contestants, bench_cpp_contestant_count, w);
@@ -486,75 +489,13 @@ static void measure(const options *o)
     }
 }
 
-/* ---- the table ------------------------------------------------------------------------------- */
-
-static int by_value(const void *a, const void *b)
+static void measure_table(options *o)
 {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-typedef struct row {
-    char workload[32], name[32];
-    double median, best;
-} row;
-
-static bool read_row(char *line, row *r)
-{
-    enum { SAMPLES = 512 };
-    double ns[SAMPLES];
+    bench_goal reached[WORKLOADS];
     size_t n = 0;
-    int at = 0;
-    if (sscanf(line, "samples\t%31s\t%31s\t%n", r->workload, r->name, &at) < 2) return false;
-    for (char *p = line + at, *end; n < SAMPLES; p = end, n++) {
-        ns[n] = strtod(p, &end);
-        if (end == p) break;
-    }
-    qsort(ns, n, sizeof *ns, by_value);
-    r->best = ns[0];
-    r->median = ns[n / 2];
-    return n > 0;
-}
-
-static void print_row(const row *r, const row *ebb)
-{
-    double goal = 0;
     for (enum workload w = 0; w < WORKLOADS; w++)
-        if (strcmp(names[w], r->workload) == 0) goal = goals[w];
-    printf("%-12s %-20s %9.2f %9.2f %8.2f", r->workload, r->name, r->median, r->best,
-           r->median / ebb->median);
-    if (r == ebb && goal > 0)
-        printf("   goal %.1f: %s", goal, r->median <= goal ? "met" : "MISSED");
-    printf("\n");
-}
-
-static void print_table(FILE *samples)
-{
-    enum { ROWS = 256, LINE = 1 << 16 };
-    static row rows[ROWS];
-    static char line[LINE];
-    size_t n = 0, ebb = 0;
-    while (n < ROWS && fgets(line, sizeof line, samples)) n += read_row(line, &rows[n]);
-    printf("%-12s %-20s %9s %9s %8s\n", "workload", "contestant", "median ns", "best ns", "to Ebb");
-    for (size_t i = 0; i < n; i++) {
-        if (strcmp(rows[i].name, "ebb") == 0) ebb = i;
-        print_row(&rows[i], &rows[ebb]);
-    }
-}
-
-/* The samples go through a file of no name, so that the harness need not know of tables. */
-static void measure_into_table(const options *o)
-{
-    FILE *samples = tmpfile();
-    int out = dup(STDOUT_FILENO);
-    if (!samples || out < 0) exit(1);
-    fflush(stdout);
-    dup2(fileno(samples), STDOUT_FILENO);
-    measure(o);
-    fflush(stdout);
-    dup2(out, STDOUT_FILENO);
-    rewind(samples);
-    print_table(samples);
+        if (goals[w] > 0) reached[n++] = (bench_goal){names[w], NULL, 0, goals[w]};
+    bench_print_table(measure, o, reached, n);
 }
 
 int main(int argc, char **argv)
@@ -570,7 +511,7 @@ int main(int argc, char **argv)
     }
     make_inputs();
     bench_pin(0);
-    if (o.table) measure_into_table(&o);
+    if (o.table) measure_table(&o);
     else measure(&o);
     fprintf(stderr, "(%llu)\n", (unsigned long long)bench_sink);
     return 0;

@@ -60,7 +60,7 @@ static void print_rows(void)
     for (size_t i = 0; i < row_count; i++) {
         const row *r = &rows[i], *ebb = find_row(r->workload, "ebb");
         if (i && strcmp(r->workload, rows[i - 1].workload) != 0) printf("\n");
-        printf("%-24s %-24s %11.1f %11.1f %8.2f\n", r->workload, r->name, r->median, r->best,
+        printf("%-24s %-24s %11.2f %11.2f %8.2f\n", r->workload, r->name, r->median, r->best,
                ebb ? r->median / ebb->median : 0);
     }
 }
