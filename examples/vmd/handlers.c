@@ -9,30 +9,24 @@
 
 /* ---- replies --------------------------------------------------------------------------------- */
 
-static int add_to_reply(const char *bytes, size_t size, void *reply)
+int reply_done(request *req, int status)
 {
-    text *t = reply;
-    text_add(t, bytes, size);
-    return t->failed ? -1 : 0;
-}
-
-int reply_json(request *req, int status, json_t *value)
-{
-    text *t = &req->reply;
-    if (!value) return 507;
-    if (json_dump_callback(value, add_to_reply, t, JSON_COMPACT)) t->failed = true;
-    text_add(t, "\n", 1);
-    mem_decref(&req->mem, value);
-    return t->failed ? 507 : status;
+    text_put(&req->reply, "\n");
+    return text_failed(&req->reply) ? 507 : status;
 }
 
 int reply_error(request *req, int status, const char *fmt, ...)
 {
+    char what[256]; /* ours are shorter; jansson's are up to 160 */
     va_list args;
     va_start(args, fmt);
-    json_t *what = json_vsprintf(fmt, args);
+    vsnprintf(what, sizeof what, fmt, args);
     va_end(args);
-    return reply_json(req, status, json_pack("{s:o}", "error", what));
+    text_free(&req->reply);
+    text_put(&req->reply, "{\"error\":");
+    text_json(&req->reply, what);
+    text_put(&req->reply, "}");
+    return reply_done(req, status);
 }
 
 /* ---- reading a machine ----------------------------------------------------------------------- */
@@ -78,34 +72,48 @@ static const char *read_spec(json_t *body, vm_spec *s, json_error_t *error)
 
 /* ---- writing a machine ----------------------------------------------------------------------- */
 
-static json_t *metadata_of(const vm *v)
+static void add_string(text *t, const char *before, const char *value)
 {
-    json_t *metadata = json_object();
-    for (size_t i = 0; i < v->pairs; i++)
-        if (json_object_set_new(metadata, v->pair[i].key, json_string(v->pair[i].value)))
-            break; /* out of memory: seen below, or by ebb_failed */
-    if (json_object_size(metadata) == v->pairs) return metadata;
-    json_decref(metadata);
-    return NULL;
+    text_put(t, before);
+    text_json(t, value);
 }
 
-static json_t *summary_of(const vm *v)
+static void add_int(text *t, const char *before, long long value)
 {
-    return json_pack("{s:s, s:s, s:s, s:s, s:i, s:i, s:i}", "id", v->id, "name", v->name, "tenant",
-                     v->tenant, "status", v->status, "revision", (int)v->revision, "cpus", v->cpus,
-                     "memory_mb", v->memory_mb);
+    text_put(t, before);
+    text_int(t, value);
+}
+
+static void add_summary(text *t, const vm *v)
+{
+    add_string(t, "{\"id\":", v->id);
+    add_string(t, ",\"name\":", v->name);
+    add_string(t, ",\"tenant\":", v->tenant);
+    add_string(t, ",\"status\":", v->status);
+    add_int(t, ",\"revision\":", v->revision);
+    add_int(t, ",\"cpus\":", v->cpus);
+    add_int(t, ",\"memory_mb\":", v->memory_mb);
+}
+
+static void add_metadata(text *t, const vm *v)
+{
+    text_put(t, ",\"metadata\":{");
+    for (size_t i = 0; i < v->pairs; i++) {
+        add_string(t, i ? "," : "", v->pair[i].key);
+        add_string(t, ":", v->pair[i].value);
+    }
+    text_put(t, "}");
 }
 
 /* Reply with a machine, and let go of the reference. */
 static int reply_vm(request *req, int status, vm *v)
 {
     if (!mem_hold(&req->mem, vm_release, v)) return 507;
-    json_t *answer = summary_of(v);
-    bool whole = answer && !json_object_set_new(answer, "metadata", metadata_of(v));
+    add_summary(&req->reply, v);
+    add_metadata(&req->reply, v);
+    text_put(&req->reply, "}");
     mem_drop(&req->mem, vm_release, v);
-    if (whole) return reply_json(req, status, answer);
-    mem_decref(&req->mem, answer);
-    return 507;
+    return reply_done(req, status);
 }
 
 /* ---- what the routes do ---------------------------------------------------------------------- */
@@ -146,7 +154,9 @@ static int delete_vm(request *req)
     const char *name = name_in(req);
     if (!name) return reply_error(req, 400, "a name " NAME_RULE);
     if (!state_remove(name)) return reply_error(req, 404, "no machine is called %s", name);
-    return reply_json(req, 200, json_pack("{s:s}", "deleted", name));
+    add_string(&req->reply, "{\"deleted\":", name);
+    text_put(&req->reply, "}");
+    return reply_done(req, 200);
 }
 
 /* References to some machines, given back together. */
@@ -163,16 +173,18 @@ static void page_release(void *arg)
 
 static int reply_page(request *req, const page *p, bool more)
 {
-    json_t *vms = json_array();
-    for (int i = 0; i < p->count; i++)
-        if (json_array_append_new(vms, summary_of(p->vm[i]))) {
-            mem_decref(&req->mem, vms);
-            return 507;
-        }
-    const char *next = more ? p->vm[p->count - 1]->name : NULL;
-    return reply_json(req, 200,
-                      json_pack("{s:I, s:o, s:s?}", "count", (json_int_t)state_count(), "vms", vms,
-                                "next", next));
+    text *t = &req->reply;
+    add_int(t, "{\"count\":", (long long)state_count());
+    text_put(t, ",\"vms\":[");
+    for (int i = 0; i < p->count; i++) {
+        text_put(t, i ? "," : "");
+        add_summary(t, p->vm[i]);
+        text_put(t, "}");
+    }
+    if (more) add_string(t, "],\"next\":", p->vm[p->count - 1]->name);
+    else text_put(t, "],\"next\":null");
+    text_put(t, "}");
+    return reply_done(req, 200);
 }
 
 static int list_page(request *req, const char *after, int most)
@@ -250,8 +262,9 @@ route *route_find(const char *method, const char *path)
 static int with_json(request *req)
 {
     json_error_t error;
-    json_t *body = json_loadb(req->body.len ? req->body.ptr : "", req->body.len,
-                              JSON_REJECT_DUPLICATES, &error);
+    ebb_str bytes = text_view(&req->body);
+    json_t *body =
+        json_loadb(bytes.len ? bytes.ptr : "", bytes.len, JSON_REJECT_DUPLICATES, &error);
     if (!body)
         return reply_error(req, 400, "line %d, column %d: %s", error.line, error.column,
                            error.text);

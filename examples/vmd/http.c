@@ -36,7 +36,8 @@ static request *request_begin(route *r)
         return NULL;
     }
     req->mem.scope = scope;
-    req->body.mem = req->reply.mem = &req->mem;
+    text_begin(&req->body, &req->mem);
+    text_begin(&req->reply, &req->mem);
     req->route = r;
     counted.live++;
     return req;
@@ -82,8 +83,8 @@ size_t budget_used(void)
 
 static void make_room(request *req, size_t more)
 {
-    size_t room = req->body.room - req->body.len;
-    if (req->body.len + more > opt.max_body) req->refused = 413;
+    size_t room = text_room(&req->body);
+    if (text_view(&req->body).len + more > opt.max_body) req->refused = 413;
     else if (more > room && !charge(req, more - room)) req->refused = 507;
     else if (!text_reserve(&req->body, more)) req->refused = 507;
 }
@@ -126,24 +127,19 @@ static int answer(request *req)
     if (req->refused) return refuse(req, req->refused, ebb_status_text(EBB_E_LIMIT));
     int status = req->mem.scope ? ebb_try(req->mem.scope, run_handler, req) : handle(req);
     if (status < 0) return refuse(req, 507, ebb_status_text(status));
-    if (req->reply.failed || !req->reply.len)
+    if (text_failed(&req->reply) || !text_view(&req->reply).len)
         return refuse(req, 507, ebb_status_text(EBB_E_MEMORY));
     return status;
 }
 
-/* For when there was not even memory for an error. */
-static text last_resort(void)
-{
-    static char error[] = "{\"error\":\"out of memory\"}\n";
-    return (text){.ptr = error, .len = sizeof error - 1};
-}
-
 static enum MHD_Result send_reply(struct MHD_Connection *connection, request *req)
 {
-    text reply = req->reply.failed ? last_resort() : req->reply;
+    static const char last_resort[] = "{\"error\":\"out of memory\"}\n";
     bool plain = req->status == 200 && req->route->plain == metrics;
-    struct MHD_Response *response =
-        MHD_create_response_from_buffer(reply.len, reply.ptr, MHD_RESPMEM_PERSISTENT);
+    ebb_str reply = text_view(&req->reply);
+    if (text_failed(&req->reply)) reply = (ebb_str){last_resort, sizeof last_resort - 1};
+    struct MHD_Response *response = MHD_create_response_from_buffer(
+        reply.len, (void *)(uintptr_t)reply.ptr, MHD_RESPMEM_PERSISTENT);
     if (!response) return MHD_NO;
     MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
                             plain ? "text/plain; version=0.0.4" : "application/json");

@@ -31,20 +31,20 @@ void mem_drop(mem *m, void (*release)(void *), void *what)
 
 /* ---- text ------------------------------------------------------------------------------------ */
 
-static char *resize(text *t, size_t room)
+void text_begin(text *t, mem *m)
 {
-    ebb_arena *scope = t->mem->scope;
-    return scope ? ebb_resize(scope, t->ptr, t->room, room) : realloc(t->ptr, room);
+    *t = (text){.mem = m};
+    if (m->scope) t->builder = ebb_builder_in(m->scope);
 }
 
-bool text_reserve(text *t, size_t more)
+static bool block_reserve(text *t, size_t more)
 {
     enum { LEAST_ROOM = 512 };
     if (t->failed) return false;
     if (more <= t->room - t->len) return true;
     size_t room = t->len + (more > t->room ? more : t->room);
     if (room < LEAST_ROOM) room = LEAST_ROOM;
-    char *ptr = resize(t, room);
+    char *ptr = realloc(t->ptr, room);
     t->failed = !ptr;
     if (!ptr) return false;
     t->ptr = ptr;
@@ -52,11 +52,24 @@ bool text_reserve(text *t, size_t more)
     return true;
 }
 
+bool text_reserve(text *t, size_t more)
+{
+    return t->mem->scope ? ebb_builder_reserve(&t->builder, more) : block_reserve(t, more);
+}
+
 void text_add(text *t, const char *bytes, size_t len)
 {
-    if (!text_reserve(t, len)) return;
-    memcpy(t->ptr + t->len, bytes, len);
-    t->len += len;
+    if (t->mem->scope) {
+        ebb_builder_bytes(&t->builder, bytes, len);
+    } else if (block_reserve(t, len)) {
+        memcpy(t->ptr + t->len, bytes, len);
+        t->len += len;
+    }
+}
+
+void text_put(text *t, const char *string)
+{
+    text_add(t, string, strlen(string));
 }
 
 void text_printf(text *t, const char *fmt, ...)
@@ -66,12 +79,67 @@ void text_printf(text *t, const char *fmt, ...)
     va_start(args, fmt);
     int n = vsnprintf(line, sizeof line, fmt, args);
     va_end(args);
-    if (n < 0 || (size_t)n >= sizeof line) t->failed = true; /* no line of ours is that long */
-    else text_add(t, line, (size_t)n);
+    if (n < 0) t->failed = true;
+    else text_add(t, line, (size_t)n < sizeof line ? (size_t)n : sizeof line - 1);
+}
+
+void text_int(text *t, long long value)
+{
+    char digits[24], *p = digits + sizeof digits;
+    unsigned long long left = value < 0 ? -(unsigned long long)value : (unsigned long long)value;
+    if (t->mem->scope) {
+        ebb_builder_i64(&t->builder, value);
+        return;
+    }
+    do *--p = (char)('0' + left % 10);
+    while (left /= 10);
+    if (value < 0) *--p = '-';
+    text_add(t, p, (size_t)(digits + sizeof digits - p));
+}
+
+static void escape(text *t, unsigned char c)
+{
+    static const char with_letter[] = "\b\t\n\f\r\"\\", letter[] = "btnfr\"\\";
+    const char *found = strchr(with_letter, c);
+    if (found) text_printf(t, "\\%c", letter[found - with_letter]);
+    else text_printf(t, "\\u%04x", c);
+}
+
+void text_json(text *t, const char *string)
+{
+    if (t->mem->scope) {
+        ebb_builder_json(&t->builder, ebb_str_from(string));
+        return;
+    }
+    text_put(t, "\"");
+    for (const char *plain = string;; string++) {
+        unsigned char c = (unsigned char)*string;
+        if (c >= ' ' && c != '"' && c != '\\') continue;
+        text_add(t, plain, (size_t)(string - plain));
+        if (!c) break;
+        escape(t, c);
+        plain = string + 1;
+    }
+    text_put(t, "\"");
+}
+
+bool text_failed(const text *t)
+{
+    return t->failed || (t->mem->scope && ebb_builder_failed(&t->builder) != EBB_OK);
+}
+
+ebb_str text_view(const text *t)
+{
+    return t->mem->scope ? ebb_builder_view(&t->builder) : (ebb_str){t->ptr, t->len};
+}
+
+size_t text_room(const text *t)
+{
+    return t->room - t->len;
 }
 
 void text_free(text *t)
 {
-    mem_free(t->mem, t->ptr);
-    *t = (text){.mem = t->mem};
+    if (!t->mem->scope) free(t->ptr);
+    text_begin(t, t->mem);
 }

@@ -33,18 +33,29 @@ void mem_decref(mem *m, json_t *value);
 bool mem_hold(mem *m, void (*release)(void *), void *what);
 void mem_drop(mem *m, void (*release)(void *), void *what);
 
-/* A text that grows. Nothing is allocated before it is needed; failed remembers that something
-   could not be added, so it is enough to look once, at the end. */
+/* A text that grows: in ebb mode a builder of the scope, in malloc mode a block. Nothing is allocated
+   before it is needed; that something could not be added is remembered, so it is enough to look once,
+   at the end. */
 typedef struct text {
     mem *mem;
-    char *ptr;
+    ebb_builder builder; /* ebb */
+    char *ptr;           /* malloc, and the rest */
     size_t len, room;
     bool failed;
 } text;
 
+void text_begin(text *t, mem *m);
 bool text_reserve(text *t, size_t more);
 void text_add(text *t, const char *bytes, size_t len);
+void text_put(text *t, const char *string);
 void text_printf(text *t, const char *fmt, ...) EBB_PRINTF(2, 3);
+void text_int(text *t, long long value);
+/* @string as JSON, in quotes. */
+void text_json(text *t, const char *string);
+bool text_failed(const text *t);
+ebb_str text_view(const text *t);
+/* Bytes it has room for, beyond those in it, without asking for more. */
+size_t text_room(const text *t);
 void text_free(text *t);
 
 #endif

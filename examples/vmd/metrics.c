@@ -53,5 +53,5 @@ int metrics(request *req)
     requests(t);
     if (opt.ebb) profiles(t);
     if (opt.ebb) memory(t);
-    return t->failed ? 507 : 200;
+    return text_failed(t) ? 507 : 200;
 }

@@ -1,6 +1,6 @@
 /*
  * examples/vmd/schedule.c: place a batch of machines on nodes. For each: filter the nodes that
- * have room, score them, sort, take the best, name alternatives, and say why.
+ * have room, score them, take the few best, name alternatives, and say why.
  *
  * A batch works on a copy of its own of what the nodes have left, so it changes nothing, and two
  * servers agree on every answer.
@@ -24,9 +24,9 @@ static room node_size(unsigned node)
                   .memory_mb = 32768 + (int)(node * 11 % 7) * 16384};
 }
 
-static json_t *node_name(unsigned node)
+static void add_node(text *t, unsigned node)
 {
-    return json_sprintf("node-%03u", node);
+    text_printf(t, "\"node-%03u\"", node);
 }
 
 /* ---- filter, score, sort --------------------------------------------------------------------- */
@@ -37,17 +37,16 @@ typedef struct wanted {
     int zone; /* -1: any */
 } wanted;
 
-typedef struct candidate {
-    unsigned node;
-    int score;
-} candidate;
-
 /* What a batch works with. */
 typedef struct batch {
     bool spread; /* rather than fill nodes up */
     room *left;  /* on each node */
-    candidate *found;
-    int fit, no_cpus, no_memory; /* of the last machine's zone */
+    /* Of the last machine: the nodes that have room, a column of scores beside them, and which of
+       the rows are the best. */
+    unsigned *node;
+    int32_t *score;
+    uint32_t best[1 + ALTERNATIVES];
+    int fit, no_cpus, no_memory; /* of its zone */
 } batch;
 
 /* How full a node would be, or how empty if the batch is to be spread. */
@@ -60,13 +59,6 @@ static int score_of(const batch *b, unsigned node, const wanted *w)
     return b->spread ? empty : PER_MILLE - empty;
 }
 
-static int best_first(const void *a, const void *b)
-{
-    const candidate *x = a, *y = b;
-    if (x->score != y->score) return y->score - x->score;
-    return x->node < y->node ? -1 : 1;
-}
-
 static void find_candidates(batch *b, const wanted *w)
 {
     b->fit = b->no_cpus = b->no_memory = 0;
@@ -74,49 +66,58 @@ static void find_candidates(batch *b, const wanted *w)
         if (w->zone >= 0 && w->zone != (int)(node % ZONES)) continue;
         if (b->left[node].cpus < w->size.cpus) b->no_cpus++;
         else if (b->left[node].memory_mb < w->size.memory_mb) b->no_memory++;
-        else b->found[b->fit++] = (candidate){node, score_of(b, node, w)};
+        else {
+            b->node[b->fit] = node;
+            b->score[b->fit++] = score_of(b, node, w);
+        }
     }
-    qsort(b->found, (size_t)b->fit, sizeof *b->found, best_first);
+    ebb_i32_top(b->score, (size_t)b->fit, 1 + ALTERNATIVES, b->best); /* of equals the first */
 }
 
 /* ---- the answer for one machine -------------------------------------------------------------- */
 
-static json_t *alternatives(const batch *b)
+static void add_alternatives(text *t, const batch *b)
 {
-    json_t *list = json_array();
-    for (int i = 1; i < b->fit && i <= ALTERNATIVES; i++)
-        if (json_array_append_new(list, json_pack("{s:o, s:i}", "node", node_name(b->found[i].node),
-                                                  "score", b->found[i].score))) {
-            json_decref(list);
-            return NULL;
-        }
-    return list;
+    text_put(t, ",\"alternatives\":[");
+    for (int i = 1; i < b->fit && i <= ALTERNATIVES; i++) {
+        text_put(t, i > 1 ? ",{\"node\":" : "{\"node\":");
+        add_node(t, b->node[b->best[i]]);
+        text_put(t, ",\"score\":");
+        text_int(t, b->score[b->best[i]]);
+        text_put(t, "}");
+    }
+    text_put(t, "]");
 }
 
-static json_t *reason(const batch *b)
+static void add_reason(text *t, const batch *b)
 {
-    int others = b->no_cpus + b->no_memory;
-    if (!b->fit)
-        return json_sprintf("none of %d nodes has room: %d lack cpus, %d lack memory", others,
-                            b->no_cpus, b->no_memory);
-    const candidate *best = b->found;
-    return json_sprintf("the %s of %d that have room, %d.%d %%; %d lack cpus, %d lack memory",
-                        b->spread ? "emptiest" : "fullest", b->fit, best->score / 10,
-                        best->score % 10, b->no_cpus, b->no_memory);
+    text_put(t, ",\"reason\":");
+    if (!b->fit) {
+        text_printf(t, "\"none of %d nodes has room: %d lack cpus, %d lack memory\"",
+                    b->no_cpus + b->no_memory, b->no_cpus, b->no_memory);
+        return;
+    }
+    int score = b->score[b->best[0]];
+    text_printf(t, "\"the %s of %d that have room, %d.%d %%; %d lack cpus, %d lack memory\"",
+                b->spread ? "emptiest" : "fullest", b->fit, score / 10, score % 10, b->no_cpus,
+                b->no_memory);
 }
 
-static json_t *place(batch *b, const wanted *w)
+static void place(text *t, batch *b, const wanted *w)
 {
     find_candidates(b, w);
-    json_t *answer = json_pack("{s:s, s:o?, s:o, s:o}", "vm", w->name, "node",
-                               b->fit ? node_name(b->found->node) : NULL, "alternatives",
-                               alternatives(b), "reason", reason(b));
-    if (b->fit) {
-        room *left = &b->left[b->found->node];
-        left->cpus -= w->size.cpus;
-        left->memory_mb -= w->size.memory_mb;
-    }
-    return answer;
+    text_put(t, "{\"vm\":");
+    text_json(t, w->name);
+    text_put(t, ",\"node\":");
+    if (b->fit) add_node(t, b->node[b->best[0]]);
+    else text_put(t, "null");
+    add_alternatives(t, b);
+    add_reason(t, b);
+    text_put(t, "}");
+    if (!b->fit) return;
+    room *left = &b->left[b->node[b->best[0]]];
+    left->cpus -= w->size.cpus;
+    left->memory_mb -= w->size.memory_mb;
 }
 
 /* ---- the batch ------------------------------------------------------------------------------- */
@@ -144,19 +145,22 @@ static const char *read_wanted(json_t *item, wanted *w)
     return w->zone == -2 ? "zone must be zone-0 to zone-3" : NULL;
 }
 
+/* The first that is wrong takes the place of the reply. */
 static int place_all(request *req, json_t *vms, batch *b)
 {
-    json_t *placements = json_array(), *item;
+    json_t *item;
     size_t i;
+    text_put(&req->reply, "{\"placements\":[");
     json_array_foreach(vms, i, item)
     {
         wanted w;
         const char *wrong = read_wanted(item, &w);
-        if (!wrong && !json_array_append_new(placements, place(b, &w))) continue;
-        mem_decref(&req->mem, placements);
-        return wrong ? reply_error(req, 422, "vms[%zu]: %s", i, wrong) : 507;
+        if (wrong) return reply_error(req, 422, "vms[%zu]: %s", i, wrong);
+        text_put(&req->reply, i ? "," : "");
+        place(&req->reply, b, &w);
     }
-    return reply_json(req, 200, json_pack("{s:o}", "placements", placements));
+    text_put(&req->reply, "]}");
+    return reply_done(req, 200);
 }
 
 static const char *read_strategy(json_t *body, bool *ret_spread)
@@ -176,9 +180,10 @@ int schedule(request *req, json_t *body)
     if (!json_is_array(vms)) return reply_error(req, 422, "vms must be an array");
     if (json_array_size(vms) == 0 || json_array_size(vms) > BATCH_MOST)
         return reply_error(req, 422, "vms must have 1 to %d entries", BATCH_MOST);
-    b.left = mem_alloc(&req->mem, opt.nodes * (sizeof *b.left + sizeof *b.found));
+    b.left = mem_alloc(&req->mem, opt.nodes * (sizeof *b.left + sizeof *b.node + sizeof *b.score));
     if (!b.left) return 507;
-    b.found = (candidate *)(b.left + opt.nodes);
+    b.node = (unsigned *)(b.left + opt.nodes);
+    b.score = (int32_t *)(b.node + opt.nodes);
     for (unsigned node = 0; node < opt.nodes; node++) b.left[node] = node_size(node);
     int status = place_all(req, vms, &b);
     mem_free(&req->mem, b.left);

@@ -57,11 +57,10 @@ route *route_find(const char *method, const char *path);
 
 /* Fill req->reply and return the HTTP status. 507 with no reply: out of memory. */
 int handle(request *req);
-/* Reply {"error": text}; return @status. */
+/* Reply {"error": text} in place of what was begun; return @status. */
 int reply_error(request *req, int status, const char *fmt, ...) EBB_PRINTF(3, 4);
-/* Reply with @value, which is taken; NULL: what should have been it found no memory. Return
-   @status. */
-int reply_json(request *req, int status, json_t *value);
+/* The reply is whole: return @status, or 507 if there was no memory for all of it. */
+int reply_done(request *req, int status);
 
 int schedule(request *req, json_t *body);
 int metrics(request *req);
