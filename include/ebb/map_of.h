@@ -224,6 +224,12 @@ static inline EBB__PLACE EBB__F(__place)(uint8_t *tags, EBB__SLOT *slots, unsign
     return at;
 }
 
+static inline EBB__PLACE EBB__F(__nowhere)(void)
+{
+    EBB__PLACE at = {NULL, NULL};
+    return at;
+}
+
 /* ---- finding --------------------------------------------------------------------------------- */
 
 static inline EBB__PLACE EBB__F(__find_dense)(const EBB__N *m, EBB__K key, uint64_t hash)
@@ -233,7 +239,7 @@ static inline EBB__PLACE EBB__F(__find_dense)(const EBB__N *m, EBB__K key, uint6
         if (EBB_LIKELY(EBB__DO_EQ(EBB__AT(m->ebb__slots[i]).key, key)))
             return EBB__F(__place)(m->ebb__tags, m->ebb__slots, i);
     }
-    return EBB__F(__place)(NULL, NULL, 0);
+    return EBB__F(__nowhere)();
 }
 
 static inline EBB__PLACE EBB__F(__find_in_group)(const EBB__N *m, size_t g, EBB__K key,
@@ -246,7 +252,7 @@ static inline EBB__PLACE EBB__F(__find_in_group)(const EBB__N *m, size_t g, EBB_
         if (EBB_LIKELY(EBB__DO_EQ(EBB__AT(slots[i]).key, key)))
             return EBB__F(__place)(group, slots, i);
     }
-    return EBB__F(__place)(group, NULL, 0);
+    return EBB__F(__nowhere)();
 }
 
 static inline bool EBB__F(__goes_on)(const EBB__N *m, size_t g, uint64_t hash)
