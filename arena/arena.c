@@ -146,9 +146,13 @@ static void head_release(ebb_arena *a, bool foreign, void *site)
 /* Everything that ending means, but for the checks that the API makes first. */
 void ebb__arena_finish(ebb_arena *a, void *site)
 {
-    if (a->ext && a->ext->first_child) ebb__end_children(a, 0, "ebb_scope_end");
     __atomic_store_n(&a->w.limit, EBB__CLOSED_BY_OWNER, __ATOMIC_RELAXED);
-    while (a->undo) pop(a);
+    a->bits |= ENDING;
+    for (;;) { /* a cleanup may have begun children, or registered more */
+        if (a->ext && a->ext->first_child) ebb__end_children(a, 0, "ebb_scope_end");
+        if (!a->undo) break;
+        pop(a);
+    }
     window_clear(a, head_top(a));
     if (unlikely(a->bits & STRICT)) ebb__strict_end(a);
     bool foreign = in_buffer(a);
@@ -230,7 +234,8 @@ static bool params_make_sense(const ebb_arena_params *p)
 static void create_large(ebb_arena *a, size_t size)
 {
     ebb_status why;
-    if (size + CONTROL_SIZE > BLOCK_MAX && size <= PTRDIFF_MAX) ebb__push_chunk(a, size, &why);
+    if (size + CONTROL_SIZE > BLOCK_MAX && size <= PTRDIFF_MAX && !in_buffer(a))
+        ebb__push_chunk(a, size, &why);
 }
 
 ebb_arena *ebb_arena_create(const ebb_arena_params *params)
@@ -310,6 +315,10 @@ static void window_restart(ebb_arena *a)
 void ebb_arena_reset(ebb_arena *a)
 {
     if (a == &ebb__dead || !ebb__check_usable(a, "ebb_arena_reset")) return;
+    if (a->bits & ENDING) {
+        ebb__report(EBB_MISUSE, "ebb_arena_reset", a, "ending: called from a cleanup of it");
+        return;
+    }
     if (a->ext && a->ext->first_child) ebb__end_children(a, 0, "ebb_arena_reset");
     if (a->ext) a->ext->bins = NULL;
     if (a->undo) reset_log(a);
@@ -360,6 +369,21 @@ static bool mark_is_valid(const ebb_arena *a, const ebb_mark *m)
     return true;
 }
 
+/* Whether the mark can be of the window that is in force now: else it is another arena's, or from
+   before a reset. A chunk's end is not looked for, since that would be a walk. */
+static bool is_in_window(const ebb_arena *a, const ebb_mark *m)
+{
+    uintptr_t top = a->lo == head_lo(a) ? head_top(a) : UINTPTR_MAX;
+    return m->ebb__floor >= a->lo && m->ebb__floor <= m->ebb__tip && m->ebb__tip <= top;
+}
+
+static void mark_is_wrong(const ebb_arena *a)
+{
+    ebb__report(EBB_MISUSE, "ebb_arena_rewind", a,
+                "the mark is no longer valid: the arena was reset or rewound past it, or it is "
+                "another arena's; take a new mark");
+}
+
 static void window_to_mark(ebb_arena *a, const ebb_mark *m)
 {
     if (unlikely(a->bits & STRICT))
@@ -376,15 +400,17 @@ void ebb_arena_rewind(ebb_arena *a, ebb_mark m)
 {
     if (a == &ebb__dead || !ebb__check_usable(a, "ebb_arena_rewind")) return;
     if (a->undo != m.ebb__undo && !mark_is_valid(a, &m)) {
-        ebb__report(EBB_MISUSE, "ebb_arena_rewind", a,
-                    "the mark is no longer valid: the arena was reset or rewound past it; take a "
-                    "new mark");
+        mark_is_wrong(a);
         return;
     }
     if (a->ext && a->ext->first_child) ebb__end_children(a, m.ebb__serial, "ebb_arena_rewind");
     if (a->ext) a->ext->bins = NULL;
     ebb__pop_to(a, m.ebb__undo);
     if (a->ext) a->ext->bins = NULL; /* a cleanup may have made them */
+    if (!is_in_window(a, &m)) {
+        mark_is_wrong(a);
+        return;
+    }
     window_to_mark(a, &m);
     if (unlikely(a->bits & STRICT)) ebb__strict_mark(a);
 }
@@ -415,6 +441,7 @@ void ebb__end_children(ebb_arena *a, uint32_t after, const char *function)
                 "child scope \"%s\" was still open and has been ended; end it first, or say "
                 "ebb_scope_keep_open",
                 ebb_arena_name(child));
+        if (ebb__self->current == child) ebb__self->current = NULL;
         ebb__arena_finish(child, CALLER);
     }
 }
@@ -464,6 +491,7 @@ static bool may_adopt(ebb_arena *into, ebb_arena *child)
     for (ebb_arena *x = into; x && !why; x = x->parent)
         if (x == child) why = "the adopter is the child itself, or below it";
     if (ebb__self->current == child) why = "still current; leave it first, or use EBB_ENTER";
+    if ((into->bits | child->bits) & ENDING) why = "ending: called from a cleanup of it";
     if (child->bits & IN_TRY) why = "inside an ebb_try; adopt it after that has returned";
     if (in_buffer(child)) why = "its memory is a caller's buffer; copy what should live on";
     if (why) ebb__report(EBB_MISUSE, "ebb_arena_adopt", child, "%s", why);
@@ -484,6 +512,16 @@ static void move_charges(ebb_arena *into, ebb_arena *child)
     if (into->bits & LIMITED) ebb__charge_anyway(into, held);
 }
 
+static size_t held_with(const ebb_arena *into, const ebb_arena *child)
+{
+    return ebb__held(into) + ebb__held(child);
+}
+
+static void raise_peak(ebb_arena *a, size_t held)
+{
+    if (held > a->ext->peak) a->ext->peak = held;
+}
+
 void ebb_arena_adopt(ebb_arena *into, ebb_arena **handle)
 {
     ebb_arena *child = *handle;
@@ -500,6 +538,8 @@ void ebb_arena_adopt(ebb_arena *into, ebb_arena **handle)
     }
     ebb_status failed = ebb_failed(child);
     move_charges(into, child);
+    if (into->ext) raise_peak(into, held_with(into, child));
+    child->bits |= into->bits & WIPE;
     if (child->ext) ebb__unlink_child(child);
     if (unlikely(into->bits & child->bits & STRICT)) into->ext->frames += child->ext->frames;
     move_children(into, child);
@@ -532,7 +572,8 @@ ebb_arena *ebb_arena_of(const void *ptr)
     } else {
         size_t size = s->kind == SLAB_SPAN ? s->size : s->block_size;
         uintptr_t i = (p - s->base) / size;
-        if (s->kind != SLAB_SPAN && i >= s->capacity) return NULL;
+        if (s->kind != SLAB_SPAN && i >= atomic_load_explicit(&s->carved, memory_order_acquire))
+            return NULL; /* never handed out: a source may have left anything there */
         chunk *c = (chunk *)(s->base + (i + 1) * size - CONTROL_SIZE);
         a = __atomic_load_n(&c->owner, __ATOMIC_RELAXED);
         if (!a) return NULL;

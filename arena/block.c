@@ -56,18 +56,18 @@ static chunk *from_cache(unsigned klass)
     return c;
 }
 
-static chunk *from_span(size_t total)
+static chunk *from_span(size_t total, bool exactly)
 {
-    chunk *c = ebb__span_take(total);
+    chunk *c = ebb__span_take(total, exactly);
     if (c) c->origin = FROM_SPAN;
     return c;
 }
 
-static chunk *take(const ebb_source *source, unsigned klass, size_t total)
+static chunk *take(const ebb_source *source, unsigned klass, size_t total, bool exactly)
 {
     if (unlikely(source != NULL))
         return from_source(source, klass < CLASSES ? class_size(klass) : total);
-    return likely(klass < CLASSES) ? from_cache(klass) : from_span(total);
+    return likely(klass < CLASSES) ? from_cache(klass) : from_span(total, exactly);
 }
 
 static size_t size_to_charge(unsigned klass, size_t total)
@@ -100,14 +100,15 @@ chunk *ebb__block_take(ebb_arena *a, size_t total, bool body, ebb_status *ret_wh
         *ret_why = charge_class(a, &klass, ebb__class_fit(total), total);
         if (*ret_why != EBB_OK) return NULL;
     }
-    chunk *c = take(a->ext ? a->ext->source : NULL, klass, total);
+    chunk *c = take(a->ext ? a->ext->source : NULL, klass, total, a->bits & LIMITED);
     if (unlikely(!c)) {
         if (a->bits & LIMITED) ebb__uncharge(a, size_to_charge(klass, total));
         *ret_why = EBB_E_MEMORY;
         return NULL;
     }
     if (unlikely((a->bits & LIMITED) && c->size != size_to_charge(klass, total))) {
-        ebb__uncharge(a, size_to_charge(klass, total)); /* a recycled span may be larger */
+        ebb__uncharge(a,
+                      size_to_charge(klass, total)); /* a source's blocks are as large as asked */
         ebb__charge_anyway(a, c->size);
     }
     ebb__count_block(a, c);

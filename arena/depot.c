@@ -232,13 +232,13 @@ void ebb__depot_give(unsigned klass, void *list, unsigned count)
 
 /* ---- spans ----------------------------------------------------------------------------------- */
 
-static chunk *span_recycle(size_t size)
+static chunk *span_recycle(size_t size, size_t slack)
 {
     chunk *best = NULL;
     link *at_best = NULL;
     for (link *at = (link *)(void *)&spans.list; *at; at = &((chunk *)*at)->next) {
         chunk *c = (chunk *)*at;
-        if (c->size < size || c->size > size + (size >> SPAN_SLACK_SHIFT)) continue;
+        if (c->size < size || c->size > size + slack) continue;
         if (best && best->size <= c->size) continue;
         best = c;
         at_best = at;
@@ -282,11 +282,11 @@ static void spans_decay(void)
     spans.low = spans.count;
 }
 
-chunk *ebb__span_take(size_t size)
+chunk *ebb__span_take(size_t size, bool exactly)
 {
     size = (size + EBB_SLAB_SIZE - 1) & ~(EBB_SLAB_SIZE - 1);
     os_lock(&spans.lock);
-    chunk *c = span_recycle(size);
+    chunk *c = span_recycle(size, exactly ? 0 : size >> SPAN_SLACK_SHIFT);
     os_unlock(&spans.lock);
     if (c) return c;
     slab *s = ebb__slab_new_span(size);

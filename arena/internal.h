@@ -143,6 +143,8 @@ enum {
     STRICT = 0x4000,   /* framed objects, owner checks; the window stays closed */
     ADOPTED = 0x8000,  /* a tombstone: parent is the adopter, lo the link of its ADOPT record */
     TOUCHED = 0x10000, /* see the invariants */
+    ENDING =
+        0x40000, /* its log is being popped for good: it may not be ended again, or handed on */
     THAWED = 0x20000,  /* the open object is older than a mark: its place is not given back */
     PROFILE_SHIFT = 20 /* above: the profile's id */
 };
@@ -353,7 +355,7 @@ unsigned ebb__thread_id(const thread *t);
 unsigned ebb__depot_take(unsigned klass, unsigned want, void **ret_list);
 void ebb__depot_give(unsigned klass, void *list, unsigned count);
 void ebb__depot_trim(void);
-chunk *ebb__span_take(size_t size);
+chunk *ebb__span_take(size_t size, bool exactly);
 void ebb__span_give(chunk *c);
 void ebb__depot_lock_all(void);
 void ebb__depot_unlock_all(void);
@@ -544,6 +546,7 @@ void ebb__budget_unlock(void);
 /* profile.c */
 extern ebb_profile ebb__anonymous;
 bool ebb__profile_register(ebb_profile *p);
+uint32_t ebb__profile_bits(const ebb_profile *p);
 ebb_profile *ebb__profile_by_id(unsigned id);
 void ebb__profile_sample(thread *t, const ebb_arena *a);
 void ebb__profile_merge(thread *t);

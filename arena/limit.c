@@ -306,6 +306,7 @@ void ebb__limits_begin(ebb_arena *a)
     ebb__mark_subtree(a);
     if (!(a->bits & LIMITED) || ebb__charge(a, head_size(a)) == EBB_OK) return;
     ebb__charge_anyway(a, head_size(a));
+    a->bits |= STICKY; /* one that is made is not, but this one must not go on */
     ebb__set_failed(a, EBB_E_LIMIT);
 }
 

@@ -45,6 +45,7 @@ void os_at_fork(void (*before)(void), void (*parent)(void), void (*child)(void))
 void os_yield(void);
 /* Number and name of this thread as the system's tools show them. */
 uint32_t os_thread_number(void);
+uint32_t os_process(void);
 void os_thread_name(char *ret_name, size_t size);
 /* Write a line to stderr in one piece. */
 void os_print_line(const char *line);

@@ -107,6 +107,11 @@ void os_yield(void)
     sched_yield();
 }
 
+uint32_t os_process(void)
+{
+    return (uint32_t)getpid();
+}
+
 uint32_t os_thread_number(void)
 {
 #if defined(__linux__)

@@ -119,11 +119,17 @@ static unsigned body_for(size_t used)
     return step;
 }
 
+/* What scopes of a profile are, whatever it has learned. */
+uint32_t ebb__profile_bits(const ebb_profile *p)
+{
+    return LIVE | SCOPE | STICKY | (p->wipe ? WIPE : 0u) |
+           (p->soft || p->hard || p->budget ? LIMITED : 0u);
+}
+
 /* What begin stores into a control block of this profile. */
 static void begin_with(ebb_profile *p, unsigned id, unsigned head, unsigned body)
 {
-    uint32_t bits = LIVE | SCOPE | STICKY | head << HEAD_SHIFT | body | (p->wipe ? WIPE : 0) |
-                    (p->soft || p->hard || p->budget ? LIMITED : 0);
+    uint32_t bits = ebb__profile_bits(p) | head << HEAD_SHIFT | body;
     uint32_t start = (uint32_t)id << PROFILE_SHIFT | bits;
     if (p->ebb__start != start) __atomic_store_n(&p->ebb__start, start, __ATOMIC_RELEASE);
 }
@@ -272,10 +278,17 @@ void ebb_profile_get_stats(ebb_profile *p, ebb_profile_stats *ret_)
     os_unlock(&lock);
 }
 
-/* ---- the file ----------------------------------------------------------------------------------
-   * * *     ebb-profiles 1 *     POST%20/vms <samples> <largest> <bucket>:<count> ... *     end
-   <number of profiles> <FNV-1a of all bytes before this line, in hex> * * Names are escaped as in
-   URLs, so that a line is words. The last line tells a whole file from a part. */
+/* ---- the file -------------------------------------------------------------------------------- */
+
+/*
+ * Lines of words; names are escaped as in URLs:
+ *
+ *     ebb-profiles 1
+ *     POST%20/vms <samples> <largest> <bucket>:<count> ...
+ *     end <number of profiles> <FNV-1a of all bytes before this line, in hex>
+ *
+ * The last line tells a whole file from a part.
+ */
 
 static const char magic[] = "ebb-profiles 1\n";
 
@@ -342,10 +355,13 @@ static bool write_all(FILE *f)
 
 ebb_status ebb_profile_save(const char *path)
 {
+    static _Atomic unsigned saves;
     char temporary[4096];
-    int n = snprintf(temporary, sizeof temporary, "%s.new", path);
+    /* Of its own for each save of each process: others may be at it. */
+    int n = snprintf(temporary, sizeof temporary, "%s.%u.%u.new", path, (unsigned)os_process(),
+                     atomic_fetch_add_explicit(&saves, 1, memory_order_relaxed));
     if (n < 0 || (size_t)n >= sizeof temporary) return EBB_E_IO;
-    FILE *f = fopen(temporary, "w");
+    FILE *f = fopen(temporary, "wx");
     if (!f) return EBB_E_IO;
     bool ok = write_all(f);
     if (fclose(f) != 0) ok = false;

@@ -40,11 +40,9 @@ static uint32_t with_head(uint32_t start, unsigned head)
 static COLD ebb_arena *begin_slowly(ebb_profile *p, ebb_arena *parent, void *site)
 {
     if (!ebb__thread_get()) return &ebb__dead;
-    if (!ebb__profile_register(p)) {
-        p = &ebb__anonymous;
-        if (!ebb__profile_register(p)) return &ebb__dead;
-    }
-    uint32_t word = __atomic_load_n(&p->ebb__start, __ATOMIC_RELAXED);
+    ebb_profile *sizes = ebb__profile_register(p) ? p : &ebb__anonymous;
+    if (!ebb__profile_register(sizes)) return &ebb__dead;
+    uint32_t word = __atomic_load_n(&sizes->ebb__start, __ATOMIC_RELAXED) | ebb__profile_bits(p);
     unsigned head = head_of(word);
     if (p->hard && p->hard < class_size(head)) head = 0;
     ebb_arena *a = any_head(head, &head);
@@ -110,6 +108,10 @@ static bool may_end(ebb_arena *a, const char *function)
                     "ebb_scope_leave first");
         return false;
     }
+    if (unlikely(a->bits & ENDING)) {
+        ebb__report(EBB_MISUSE, function, a, "ended by a cleanup of its own; return instead");
+        return false;
+    }
     if (unlikely(a->bits & IN_TRY)) {
         ebb__report(EBB_MISUSE, function, a,
                     "inside its own ebb_try; end it after that has returned");
@@ -154,6 +156,8 @@ static COLD void end_slowly(ebb_arena *a, void *site)
                     "made by ebb_arena_create; use ebb_arena_destroy");
         return;
     }
+    /* One that is parked may be ended by whoever comes. */
+    if ((a->bits & STRICT) && !a->parent) a->ext->owner = NULL;
     ebb__end_scope(a, "ebb_scope_end", site);
 }
 

@@ -369,6 +369,7 @@ Test(misuse, use_from_the_wrong_thread_is_reported_on_every_call)
     ebb_checks_set(EBB_CHECKS_STRICT);
     for (int which = 0; which < FIRST_THAT_MAY_ONLY_READ; which++) {
         if (which == 22) continue; /* attach is how the holder changes */
+        if (which == 24) continue; /* a root that is parked may be ended by anyone */
         reports r;
         elsewhere e = {.arena = ebb_scope_begin(&post), .which = which};
         ebb_alloc(e.arena, 8);
@@ -492,3 +493,109 @@ Test(misuse, the_last_report_stays_in_a_variable)
     reports_stop();
 }
 #endif
+
+static void end_elsewhere(void *scope)
+{
+    ebb_scope_end(scope);
+}
+
+Test(misuse, a_parked_root_may_be_ended_elsewhere_where_checks_are_strict_too)
+{
+    ebb_checks_set(EBB_CHECKS_STRICT);
+    ebb_arena *a = ebb_scope_begin(&post);
+    ebb_alloc(a, 8);
+    reports r;
+    reports_start(&r);
+    on_thread(end_elsewhere, &a);
+    cr_assert_null(a);
+    cr_assert_eq(reports_total(&r), 0u, "%s", r.all);
+    reports_stop();
+}
+
+/* ---- from within a cleanup ---------------------------------------------------------------------- */
+
+static ebb_arena *ending, *stray;
+
+static void end_it(void *unused)
+{
+    (void)unused;
+    ebb_arena *copy = ending;
+    ebb_scope_end(&copy);
+}
+
+static void reset_it(void *unused)
+{
+    (void)unused;
+    ebb_arena_reset(ending);
+}
+
+static void begin_a_child(void *unused)
+{
+    (void)unused;
+    stray = ebb_scope_begin_in(ending, NULL);
+    ebb_alloc(stray, 100);
+}
+
+Test(misuse, a_cleanup_that_ends_or_resets_what_is_ending)
+{
+    void (*const wrong[])(void *) = {end_it, reset_it};
+    for (size_t i = 0; i < 2; i++) {
+        reports r;
+        ending = ebb_scope_begin(&post);
+        ebb_arena *a = ending;
+        ebb_defer(a, wrong[i], NULL);
+        reports_start(&r);
+        ebb_scope_end(&a);
+        cr_assert(reports_one(&r, EBB_MISUSE, "cleanup", NULL), "%s", r.all);
+        reports_stop();
+        ebb_arena *b = ebb_scope_begin(&post), *c = ebb_scope_begin(&post);
+        cr_assert_neq(b, c, "its head was handed out twice");
+        ebb_scope_end(&b);
+        ebb_scope_end(&c);
+    }
+}
+
+Test(misuse, a_child_begun_by_a_cleanup_ends_with_its_parent)
+{
+    reports r;
+    ending = ebb_scope_begin(&post);
+    ebb_arena *a = ending;
+    ebb_defer(a, begin_a_child, NULL);
+    reports_start(&r);
+    ebb_scope_end(&a);
+    cr_assert(reports_one(&r, EBB_MENDED, "child", NULL), "%s", r.all);
+    ebb_arena *copy = stray;
+    ebb_scope_end(&copy);
+    cr_assert_eq(r.misuse, 1u, "it has ended: %s", r.all);
+    reports_stop();
+}
+
+/* ---- marks of others ---------------------------------------------------------------------------- */
+
+Test(misuse, a_mark_of_another_arena)
+{
+    reports r;
+    ebb_arena *a = ebb_arena_create(NULL), *b = ebb_arena_create(NULL);
+    char *text = ebb_strdup(a, "a's");
+    ebb_mark m = ebb_arena_mark(a);
+    reports_start(&r);
+    ebb_arena_rewind(b, m);
+    cr_assert_eq(r.misuse, 1u, "%s", r.all);
+    reports_stop();
+    for (int i = 0; i < 20; i++) memset(ebb_alloc(b, 16), 'b', 16);
+    cr_assert_str_eq(text, "a's");
+    ebb_arena_destroy(&a);
+    ebb_arena_destroy(&b);
+}
+
+Test(misuse, a_child_that_is_current_when_its_parent_ends)
+{
+    reports r;
+    ebb_arena *a = ebb_scope_begin(&post), *child = ebb_scope_begin_in(a, NULL);
+    ebb_arena *none = ebb_scope_enter(child);
+    (void)none;
+    reports_start(&r);
+    ebb_scope_end(&a);
+    cr_assert_null(ebb_scope_current());
+    reports_stop();
+}

@@ -844,3 +844,15 @@ Test(arena_life, wipe_over_a_buffer)
     ebb_arena_destroy(&a);
     cr_assert(!has_secret(buffer, sizeof buffer));
 }
+
+Test(arena_life, what_a_wiping_arena_adopts_is_wiped)
+{
+    SKIP_IF_POISONED();
+    ebb_arena_params params = EBB_ARENA_PARAMS_INIT;
+    params.wipe = true;
+    ebb_arena *into = ebb_arena_create(&params), *child = ebb_arena_create(NULL);
+    const char *p = secret(child, 100);
+    ebb_arena_adopt(into, &child);
+    ebb_arena_destroy(&into);
+    cr_assert(!has_secret(p, 100));
+}

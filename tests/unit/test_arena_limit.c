@@ -583,3 +583,29 @@ Test(arena_limit, a_detached_child_keeps_its_budget_and_leaves_its_parents_limit
     cr_assert(budget_stats(b).used <= 1);
     ebb_budget_destroy(&b);
 }
+
+Test(arena_limit, a_recycled_block_of_its_own_does_not_pass_the_limit)
+{
+    enum { MIB = 1 << 20 };
+    ebb_arena *a = ebb_arena_create(NULL);
+    cr_assert_not_null(ebb_alloc(a, 9 * MIB));
+    ebb_arena_destroy(&a); /* 10 MiB are idle now */
+    ebb_arena_params params = EBB_ARENA_PARAMS_INIT;
+    params.hard = 9 * MIB + MIB / 2;
+    a = ebb_arena_create(&params);
+    (void)ebb_alloc(a, 8 * MIB);
+    ebb_arena_stats s;
+    ebb_arena_get_stats(a, &s);
+    cr_assert(s.charged <= params.hard, "%zu", s.charged);
+    ebb_arena_destroy(&a);
+}
+
+Test(arena_limit, one_that_begins_over_its_limit_hands_out_nothing)
+{
+    ebb_arena_params params = EBB_ARENA_PARAMS_INIT;
+    params.hard = 1;
+    ebb_arena *a = ebb_arena_create(&params);
+    cr_assert_eq(ebb_failed(a), EBB_E_LIMIT);
+    cr_assert_null(ebb_alloc(a, 8));
+    ebb_arena_destroy(&a);
+}

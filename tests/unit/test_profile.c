@@ -5,9 +5,11 @@
 
 #include <ebb/ebb.h>
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -340,14 +342,18 @@ Test(profile, a_save_that_cannot_be_leaves_the_old_file)
     learn_all();
     cr_assert_eq(ebb_profile_save(path), EBB_OK);
     size_t n = read_file(path, text, sizeof text);
-    char in_the_way[300];
-    snprintf(in_the_way, sizeof in_the_way, "%s.new", path);
-    cr_assert_eq(mkdir(in_the_way, 0700), 0);
-    cr_assert_eq(ebb_profile_save(path), EBB_E_IO);
+    struct rlimit little, before;
+    cr_assert_eq(getrlimit(RLIMIT_FSIZE, &before), 0);
+    little = before;
+    little.rlim_cur = 20; /* bytes: the disk is full */
+    signal(SIGXFSZ, SIG_IGN);
+    cr_assert_eq(setrlimit(RLIMIT_FSIZE, &little), 0);
+    ebb_status full = ebb_profile_save(path);
+    cr_assert_eq(setrlimit(RLIMIT_FSIZE, &before), 0);
+    cr_assert_eq(full, EBB_E_IO);
     static char again[64 * KIB];
     cr_assert_eq(read_file(path, again, sizeof again), n);
     cr_assert_eq(memcmp(text, again, n), 0);
-    rmdir(in_the_way);
     cr_assert_eq(ebb_profile_save("no/such/folder/profiles"), EBB_E_IO);
     cr_assert_eq(ebb_profile_save(folder), EBB_E_IO, "onto a folder");
     char longest[5000];
@@ -555,4 +561,47 @@ Test(profile, random_bytes_are_refused)
     cr_assert_eq(d.refused, 300u);
     cr_assert_eq(d.wrong, 0u);
     remove_folder();
+}
+
+static void *save_often(void *failures)
+{
+    for (int i = 0; i < 200; i++) *(int *)failures += ebb_profile_save(path) != EBB_OK;
+    return NULL;
+}
+
+Test(profile, any_number_may_save_at_once)
+{
+    make_folder();
+    learn_all();
+    enum { SAVERS = 4 };
+    pthread_t thread[SAVERS];
+    int failures[SAVERS] = {0};
+    cr_assert_eq(ebb_profile_save(path), EBB_OK);
+    for (int i = 0; i < SAVERS; i++) pthread_create(&thread[i], NULL, save_often, &failures[i]);
+    for (int i = 0; i < 200; i++) {
+        ebb_arena *a = ebb_arena_create(NULL);
+        ebb_status s = ebb_profile_load(path, a, NULL);
+        cr_assert(s == EBB_OK, "%s", ebb_status_name(s));
+        ebb_arena_destroy(&a);
+    }
+    for (int i = 0; i < SAVERS; i++) {
+        pthread_join(thread[i], NULL);
+        cr_assert_eq(failures[i], 0);
+    }
+    remove_folder();
+}
+
+Test(profile, those_too_many_to_learn_keep_their_limits)
+{
+    enum { MANY = 1100 };
+    static ebb_profile profile[MANY];
+    for (int i = 0; i < MANY; i++) {
+        static char name[MANY][16];
+        snprintf(name[i], sizeof name[i], "many %d", i);
+        profile[i] = (ebb_profile){.name = name[i], .hard = 64 * KIB};
+        ebb_arena *a = ebb_scope_begin(&profile[i]);
+        cr_assert_null(ebb_alloc(a, 200 * KIB), "%d", i);
+        cr_assert_eq(ebb_failed(a), EBB_E_LIMIT, "%d", i);
+        ebb_scope_end(&a);
+    }
 }
