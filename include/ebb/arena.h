@@ -105,9 +105,8 @@ EBB_API void ebb_arena_trim(ebb_arena *a);
 /** Allocate @size bytes, aligned as malloc does, not zeroed. */
 EBB_ALLOC_SIZE(2) static inline void *ebb_alloc(ebb_arena *a, size_t size);
 
-/** Allocate @size bytes aligned to @align, not zeroed. @align is a power of two up to 2 MiB. A
-    larger one may be refused (EBB_E_INVALID); one that is no power of two gives an unspecified
-    alignment. */
+/** Allocate @size bytes aligned to @align, not zeroed. @align is a power of two up to 2 MiB. Any
+    other may be refused (EBB_E_INVALID), or give an unspecified alignment. */
 EBB_ALLOC_SIZE(2) static inline void *ebb_alloc_aligned(ebb_arena *a, size_t size, size_t align);
 
 /** Allocate @size zeroed bytes, aligned as malloc does. */
@@ -141,21 +140,23 @@ EBB_API char *ebb_printf(ebb_arena *a, const char *fmt, ...) EBB_PRINTF(2, 3);
 EBB_API char *ebb_vprintf(ebb_arena *a, const char *fmt, va_list args) EBB_PRINTF(2, 0);
 
 /**
- * Change the size of @ptr, which came from @a with @old_size bytes (NULL with 0: allocate).
- * One object at a time grows in place; it is the last that had to move, unless one at least half as
- * large is growing already. Growing any other moves it: the old copy is no longer yours. A move
- * reserves half as much again. Shrinking never moves.
+ * Change the size of @ptr, which came from @a with @old_size bytes (NULL with 0: allocate). One
+ * object of an arena at a time grows in place: the one that this function made or moved last.
+ * Another that has to move takes its place, unless it is less than twice as large; then it is
+ * copied at each growth. The old copy of what has moved is no longer yours. A move reserves half as
+ * much again. Shrinking never moves, and gives bytes back only at the end of the object that grows.
  * After ebb_arena_mark, the growing object moves on its next growth, and that copy dies with the
  * mark. The caller keeps the size. Alignment after a move is as ebb_alloc's, whatever it was
- * before. A @new_size of 0 gives the bytes back; the result may be passed on to the next call. On
- * failure @ptr is untouched. Cost: O(1) in place.
+ * before. The result for a @new_size of 0 may be passed on to the next call. On failure @ptr is
+ * untouched. Cost: O(1) in place.
  */
 EBB_API EBB_MUST_USE void *ebb_resize(ebb_arena *a, void *ptr, size_t old_size, size_t new_size);
 
 /**
- * Return @ptr itself if it lies in @to or in an ancestor of @to, else a copy of its @size bytes in
- * @to, aligned as malloc does. For the one value that must outlive its scope: copies one object,
- * not what it points to. Memory that is not an arena's (a literal, the heap) is copied too.
+ * Return @ptr itself if it lies in @to or in an ancestor of @to (an arena with a source of its own
+ * does not know, and copies), else a copy of its @size bytes in @to, aligned as malloc does. For
+ * the one value that must outlive its scope: copies one object, not what it points to. Memory that
+ * is not an arena's (a literal, the heap) is copied too.
  */
 EBB_API void *ebb_promote(ebb_arena *to, const void *ptr, size_t size);
 
@@ -200,8 +201,9 @@ typedef int ebb_task(ebb_arena *a, void *arg);
  * and its cleanups stay pending: the error text may lie in it. If @a has failed already, that
  * failure is returned and @task does not run. What is not undone: EBB_TEMP (the memory stays until
  * @a ends), cleanup attributes of your own, locks, files: give those to ebb_defer. As with longjmp,
- * foreign frames in between never know. The task's own negative result looks like a failure;
- * ebb_failed tells the one from the other. Tries nest; a failure goes to the innermost whose arena
+ * foreign frames in between never know. The task's own negative result looks like a failure: let
+ * it return none. What returns bool (ebb_defer, ebb_scope_set_data, ...) or is optional still tells
+ * by its result. Tries nest; a failure goes to the innermost whose arena
  * is the failing one or an ancestor of it; one of a scope that never got memory goes to the
  * innermost there is. Roots begun inside (ebb_scope_begin) are not ended: they
  * have holders of their own. Local variables changed inside the task live in its frame and are
@@ -211,8 +213,8 @@ typedef int ebb_task(ebb_arena *a, void *arg);
 EBB_API EBB_MUST_USE int ebb_try(ebb_arena *a, ebb_task *task, void *arg);
 
 /**
- * Leave, from any depth, for the ebb_try of @a or of the nearest ancestor that has one, which
- * returns @code, an ebb_status or a number of yours. @a does not become failed.
+ * Leave, from any depth, for the innermost running ebb_try whose arena is @a or an ancestor of it,
+ * which returns @code, an ebb_status or a number of yours. @a does not become failed.
  * Misuse: @code 0, no such ebb_try on this thread, or out of a cleanup; if the misuse handler
  * returns, the process aborts, since there is nowhere to go.
  */
@@ -259,7 +261,7 @@ EBB_API void ebb_arena_rewind(ebb_arena *a, ebb_mark mark);
 EBB_API void ebb_arena_adopt(ebb_arena *into, ebb_arena **child);
 
 /**
- * Return the arena whose memory @ptr is in, for any address: two loads, @ptr is not dereferenced.
+ * Return the arena whose memory @ptr is in, for any address: a few loads, @ptr is not dereferenced.
  * NULL: not Ebb's, or free, or of an arena over a caller's buffer or with a source of its own. For
  * adopted memory, the adopter. Threads: any, for memory that is not being freed meanwhile.
  */
@@ -273,10 +275,10 @@ EBB_API ebb_arena *ebb_arena_parent(const ebb_arena *a);
 /**
  * Limit the bytes @a and its descendants hold, counted in whole chunks: ebb_arena_set_limit(a, 0, 1
  * << 20, 0) is a hard limit of 1 MiB. Passing @soft is counted in the stats; an allocation that
- * would pass @hard fails with EBB_E_LIMIT. 0: no limit. @reserve is what ebb_recover opens, 0: 1
- * KiB. Near the limit smaller chunks are taken. Above the hard limit can lie only: the reserve,
- * what was adopted, and the first block (320 to 1024 bytes) of a child, which has then failed
- * already.
+ * would pass @hard fails with EBB_E_LIMIT. 0: no limit. @reserve is what ebb_recover sees to be
+ * free, 0: 1 KiB; above the limit 4032 bytes at most. Near the limit smaller chunks are taken.
+ * Above the hard limit can lie only: the reserve, records of cleanups, what was adopted or was held
+ * before, and the first block (320 to 1024 bytes) of an arena, which has then failed already.
  * Fails: false if there is no memory for the bookkeeping.
  */
 EBB_API bool ebb_arena_set_limit(ebb_arena *a, size_t soft, size_t hard, size_t reserve);

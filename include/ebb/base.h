@@ -5,7 +5,7 @@
  *   - A pointer argument is not NULL. `end`, `destroy`, `adopt` and `detach` take the address of a
  *     handle, null it first, and do nothing when it is NULL already.
  *   - One cause of failure returns NULL or false; two or more return a negative ebb_status. An
- *     out-parameter (`ret_...`) is untouched on failure.
+ *     out-parameter (`ret_...`) is untouched on failure, but for `ret_why`, which is set then.
  *   - Ownership words: "borrows" (until return), "keeps" (until X dies), "copies", "takes", "in
  *     scope" (until that scope ends, is reset, or rewinds past it), "static" (the whole process).
  *   - Thread words, one per type: "Handoff" (one thread at a time may touch it), "Confined" (only
@@ -129,7 +129,8 @@ typedef void ebb_misuse_fn(void *ctx, const ebb_misuse *what);
 /**
  * Send misuse reports to @fn with @ctx; NULL restores the default, which writes the line to stderr
  * and, for EBB_MISUSE, aborts. If @fn returns, the call that noticed does nothing further (an
- * allocation returns NULL).
+ * allocation returns NULL), unless what it does is sound all the same. A handle that it was given
+ * the address of has been nulled by then; what it named stays open.
  * Lifetime: keeps @ctx until the next call of this function.
  * Threads: any; reports may come from any thread, so @fn must be ready for that. The last report's
  * text also stays in the variable `ebb__last_misuse`, where a core dump shows it.
@@ -144,8 +145,9 @@ EBB_API void ebb_on_misuse(ebb_misuse_fn *fn, void *ctx);
  * sees a read after end, reset or rewind, and an access past an object, where it happens.
  */
 typedef enum ebb_checks {
-    EBB_CHECKS_OFF = 0, /**< only what would corrupt memory: a handle that has ended or was adopted,
-                                end and destroy mixed up, a raise with nowhere to go */
+    EBB_CHECKS_OFF = 0, /**< only what would corrupt memory: a handle that has ended or was adopted
+                                (until a new scope takes its place: STRICT keeps that from being
+                                soon), end and destroy mixed up, a raise with nowhere to go */
     EBB_CHECKS_CHEAP = 1,   /**< default: whatever begin, end, enter and leave can see for free */
     EBB_CHECKS_STRICT = 2,  /**< owner thread on every call, red zones, freed bytes filled and held
                                 back for a while; about 10x slower, layout differs */

@@ -1,7 +1,7 @@
 /*
  * ebb/profile.h: what one kind of request is like, declared once, learned as it runs.
  *
- *     static ebb_profile post_vms = EBB_PROFILE("POST /vms", .hard = 1 << 20, .reserve = 4096);
+ *     static ebb_profile post_vms = EBB_PROFILE("POST /vms", .hard = 1 << 20, .reserve = 2048);
  *
  * A profile tells scopes of its kind how large their first chunks should be. It learns that from a
  * sample of the scopes that end, and can be saved to and loaded from a small text file, so that a
@@ -18,15 +18,15 @@ extern "C" {
 
 /**
  * A kind of request. Static: it must live as long as the process. Synchronized once a scope has
- * begun with it; set the public fields before that. At most 1023 of them learn; scopes of any more,
- * and those begun without a profile, share an anonymous one. Two of one name share their line in
- * the saved file.
+ * begun with it; set the public fields before that. At most 1022 of them learn; scopes of any more
+ * keep their limits and wipe, but begin with the sizes, and the name, of an anonymous one, as those
+ * do that begin without a profile. Two of one name share their line in the saved file.
  */
 typedef struct ebb_profile {
-    const char *name;   /**< shown by reports, key of the saved file; a literal */
+    const char *name;   /**< shown by reports, key of the saved file; a literal, at most 95 bytes */
     size_t soft, hard;  /**< limits of each scope in held bytes, see ebb_arena_set_limit; 0: none */
     ebb_budget *budget; /**< charged by each scope; NULL: none */
-    uint32_t reserve;   /**< bytes that ebb_recover opens; 0: 1 KiB */
+    uint32_t reserve;   /**< bytes that ebb_recover opens; 0: 1 KiB; see ebb_arena_set_limit */
     uint8_t percentile; /**< of scopes, that the learned sizes should fit; 0 or above 100: 75 */
     bool wipe;          /**< zero what was used when it ends, resets, rewinds or shrinks */
     uint16_t ebb__reserved;
@@ -55,15 +55,16 @@ typedef struct ebb_profile_stats {
 EBB_API void ebb_profile_get_stats(ebb_profile *p, ebb_profile_stats *ret_);
 
 /**
- * Write what all profiles have learned to the file @path, whole or not at all (by a rename).
- * Fails: EBB_E_IO. Threads: any.
+ * Write what all profiles have learned to the file @path, whole or not at all (by a rename; it is
+ * not synced, so the machine's crash may undo it). Fails: EBB_E_IO. Threads: any, and processes.
  */
 EBB_API ebb_status ebb_profile_save(const char *path);
 
 /**
  * Read such a file; profiles of those names begin warm, those that have not begun yet included.
  * Fails: EBB_E_IO, EBB_E_SYNTAX, EBB_E_MEMORY; nothing has then been changed, and if @ret_why is
- * not NULL, *@ret_why is a text made in @in that names the line and what is wrong with it.
+ * not NULL, *@ret_why is a text made in @in that names the line and what is wrong with it, or NULL
+ * if @in is full.
  */
 EBB_API EBB_MUST_USE ebb_status ebb_profile_load(const char *path, ebb_arena *in,
                                                  const char **ret_why);

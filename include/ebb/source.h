@@ -6,7 +6,7 @@
  * its slabs from elsewhere (huge pages, a NUMA node, mimalloc: see ebb/mimalloc.h) sets a source of
  * its own for the process; a program that wants one arena's objects elsewhere (shared memory, a
  * static block) gives that arena a source in its ebb_arena_params: all its objects and chunks then
- * lie there, and only its control block, 320 bytes, with the process's others.
+ * lie there, and only its control block and what belongs to it, 576 bytes, with the process's.
  */
 #ifndef EBB_SOURCE_H
 #define EBB_SOURCE_H
@@ -65,9 +65,11 @@ EBB_API void ebb_memory_get_stats(ebb_memory_stats *ret_);
 EBB_API void ebb_memory_set_cap(size_t bytes);
 
 /**
- * Give back to the system what nobody uses: this thread's cache and the depot. Without this call
- * idle memory goes back slowly, as later requests pass through the depot; an idle process keeps
- * what it has. Caches of other threads stay. Cost: O(idle chunks), with system calls. Threads: any.
+ * Offer the system what nobody uses: this thread's cache and the depot. Whole idle slabs go back;
+ * pages of slabs in part use are offered (MADV_FREE), so resident memory falls when it is needed.
+ * Without this call idle memory goes back slowly, as later requests pass through the depot; an idle
+ * process keeps what it has. Caches of other threads stay. Cost: O(idle chunks), with system calls.
+ * Threads: any.
  */
 EBB_API void ebb_trim(void);
 

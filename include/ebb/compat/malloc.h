@@ -6,9 +6,11 @@
  * scope; outside they use the C library's heap. A block carries its size in a 16-byte header when
  * it lies in an arena; heap blocks carry nothing and are ordinary malloc blocks.
  *
- * free and realloc find out by address, in two loads, whose a block is:
+ * free and realloc find out by address, in a few loads, whose a block is:
  *   - the heap's: it goes to free or realloc, whatever scope is current;
- *   - the current scope's: the newest block gives its bytes back, any other waits for the end;
+ *   - the current scope's: its bytes are used again by later calls of these functions, so it is as
+ *     dead as after the C library's free; a small one (under 64 bytes), unless it is the newest,
+ *     waits for the end;
  *   - another scope's: free leaves it to that scope's end; realloc keeps it in that scope.
  * An arena over a caller's buffer, or with a source of its own, can't be told from the heap by
  * address, so while such an arena is current the hooks return NULL and the arena's failure is
