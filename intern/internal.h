@@ -2,12 +2,12 @@
  * intern/internal.h: how symbols and their texts lie. Read this first.
  *
  * Glossary
- *   record    {sym, len, text, NUL}: what a symbol stands for; 4-aligned. Never moves, never changes.
+ *   record    {sym, len, text, NUL}: what a symbol stands for; 4-aligned; never moves or changes.
  *   granule   4 bytes, the unit that records are placed by.
  *   segment   a piece of memory that records fill one after the other. It belongs to one shard; a
  *             long text has one of its own; a set of words is one, in the program's constants.
- *   location  of a record: its segment's number, then its granule in there. That is its symbol, too,
- *             unless it is a word's.
+ *   location  of a record: its segment's number, then its granule in there. That is its symbol,
+ *             too, unless it is a word's.
  *   bucket    one cache line of the index: 12 locations, and 8 bits of each one's hash.
  *   shard     a sixteenth of the texts, by the top bits of their hash: an index of its own, a lock
  *             for those who insert.
@@ -18,7 +18,7 @@
  *      0x10000 .. 0x7fffffff    texts of a shared table: locations
  *      1 | 11 bits | 20 bits    a request's texts: the tag of the table, the place in it
  *
- * A look-up: hash -> root[shard] -> bucket -> record. Root and segment directory stay in the nearest
+ * A look-up: hash -> root[shard] -> bucket -> record. Root and segment directory stay in the first
  * cache, so it costs two lines that may be far: a bucket and a record.
  *
  * Why look-ups need no lock
@@ -28,8 +28,9 @@
  *   is destroyed (each is twice the one before, so all of them together are no more than the last).
  *   Who finds nothing in an old one just misses what came a moment later.
  *
- * Locks: a shard's, then the table's memory's, then the arena's own. To seal, to validate and to
- * fork: all shards', in order.
+ * Locks: a shard's, then the table's memory's, then the arena's own. To seal and to validate: all
+ * shards', in order. Who wants one passes the table's gate first; a fork closes it, and waits until
+ * nobody is inside (taking all locks of all tables would be more than tools can follow).
  */
 #ifndef EBB_INTERN_INTERNAL_H
 #define EBB_INTERN_INTERNAL_H
@@ -133,6 +134,8 @@ struct shared {
 
     _Alignas(LINE) _Atomic size_t bytes;
     _Atomic size_t entries;
+    _Atomic uint32_t inside; /* threads that have passed the gate */
+    _Atomic bool closed;     /* the gate */
     size_t max_bytes, max_entries;
     _Atomic bool sealed;
     uint64_t sum; /* when it was sealed */
@@ -207,6 +210,8 @@ ebb_sym ebb__shared_find(const shared *s, const key *k);
 ebb_sym ebb__shared_put(shared *s, const key *k, ebb_status *ret_why);
 ebb_status ebb__shared_put_word(shared *s, unsigned set, uint32_t i, uint32_t granule);
 ebb_status ebb__shared_first_indexes(shared *s);
+void ebb__shared_enter(shared *s);
+void ebb__shared_leave(shared *s);
 void ebb__shared_lock_all(shared *s);
 void ebb__shared_unlock_all(shared *s);
 void *ebb__shared_alloc(shared *s, size_t size, ebb_status *ret_why);

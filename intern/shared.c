@@ -266,9 +266,11 @@ static ebb_sym put_locked(shared *s, const key *k, ebb_status *ret_why)
 ebb_sym ebb__shared_put(shared *s, const key *k, ebb_status *ret_why)
 {
     shard *d = &s->shard[shard_of(k->hash)];
+    ebb__shared_enter(s);
     os_lock(&d->lock);
     ebb_sym sym = put_locked(s, k, ret_why);
     os_unlock(&d->lock);
+    ebb__shared_leave(s);
     return sym;
 }
 
@@ -287,12 +289,33 @@ ebb_status ebb__shared_put_word(shared *s, unsigned set, uint32_t i, uint32_t gr
     return EBB_OK;
 }
 
+/* ---- locks ----------------------------------------------------------------------------------- */
+
+/* Sequentially consistent: either the fork sees this thread inside, or this thread sees the gate
+   closed. */
+void ebb__shared_enter(shared *s)
+{
+    for (;;) {
+        atomic_fetch_add(&s->inside, 1);
+        if (likely(!atomic_load(&s->closed))) return;
+        atomic_fetch_sub(&s->inside, 1);
+        while (atomic_load(&s->closed)) os_yield();
+    }
+}
+
+void ebb__shared_leave(shared *s)
+{
+    atomic_fetch_sub_explicit(&s->inside, 1, memory_order_release);
+}
+
 void ebb__shared_lock_all(shared *s)
 {
+    ebb__shared_enter(s);
     for (unsigned i = 0; i < SHARDS; i++) os_lock(&s->shard[i].lock);
 }
 
 void ebb__shared_unlock_all(shared *s)
 {
     for (unsigned i = SHARDS; i-- > 0;) os_unlock(&s->shard[i].lock);
+    ebb__shared_leave(s);
 }

@@ -37,31 +37,32 @@ static void before_fork(void)
 {
     os_lock(&all_lock);
     for (shared *s = all; s; s = s->next) {
-        ebb__shared_lock_all(s);
-        os_lock(&s->memory_lock);
+        atomic_store(&s->closed, true);
+        while (atomic_load(&s->inside) > 0) os_yield();
     }
+}
+
+static void open_gates(void)
+{
+    for (shared *s = all; s; s = s->next) atomic_store(&s->closed, false);
 }
 
 static void after_fork(void)
 {
-    for (shared *s = all; s; s = s->next) {
-        os_unlock(&s->memory_lock);
-        ebb__shared_unlock_all(s);
-    }
+    open_gates();
     os_unlock(&all_lock);
 }
 
+/* Who was waiting at a gate is not in this process. */
 static void after_fork_in_child(void)
 {
-    for (shared *s = all; s; s = s->next) {
-        os_lock_reset(&s->memory_lock);
-        for (unsigned i = 0; i < SHARDS; i++) os_lock_reset(&s->shard[i].lock);
-    }
+    for (shared *s = all; s; s = s->next) atomic_store(&s->inside, 0);
+    open_gates();
     os_lock_reset(&all_lock);
 }
 
-/* What is registered later is called earlier: a shard's lock is taken before those of the arenas,
-   whose handlers are there since an arena was made. */
+/* What is registered later is called earlier: who is inside a gate can finish, for the locks of the
+   arenas, whose handlers are there since the first arena was made, are still free. */
 static void enlist(shared *s)
 {
     os_lock(&all_lock);
