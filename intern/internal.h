@@ -51,7 +51,8 @@ enum {
     GRANULE = 4,
     LOCAL_BITS = 20,
     LOCAL_TAGS = 1 << (31 - LOCAL_BITS),
-    LINE = 64
+    LINE = 64,
+    APART = 2 * LINE /* neighbouring lines are fetched in pairs */
 };
 
 #define LOCAL_SYM   ((ebb_sym)1 << 31)
@@ -87,18 +88,18 @@ _Static_assert(sizeof(bucket) == LINE, "a bucket is one cache line");
 
 /* What those who insert into a shard know. Its lock guards all of it. */
 typedef struct shard {
-    _Alignas(2 * LINE) os_lock_t lock; /* two lines: neighbours are fetched in pairs */
-    char *fill, *end;                  /* the free part of its open segment */
-    uint32_t segment;                  /* its number */
-    uint32_t longest;                  /* see ebb_symtab_stats */
-    size_t next_size;                  /* of the next segment */
-    size_t entries;                    /* in the index, words included */
+    _Alignas(APART) os_lock_t lock;
+    char *fill, *end; /* the free part of its open segment */
+    uint32_t segment; /* its number */
+    uint32_t longest; /* see ebb_symtab_stats */
+    size_t next_size; /* of the next segment */
+    size_t entries;   /* in the index, words included */
     uint64_t refused;
 } shard;
 
 /* Written without a read-modify-write: exact as long as no two threads have the same. */
 typedef struct stripe {
-    _Alignas(2 * LINE) _Atomic uint64_t hits;
+    _Alignas(APART) _Atomic uint64_t hits;
     _Atomic uint64_t misses;
 } stripe;
 

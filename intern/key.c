@@ -61,11 +61,6 @@ static bool same_folded(const char *lower, const char *any, size_t n)
 
 /* ---- keys ------------------------------------------------------------------------------------ */
 
-uint64_t ebb__hash(const char *p, size_t n)
-{
-    return XXH3_64bits(p, n);
-}
-
 uint64_t ebb__key_hash(const char *p, size_t n, uint64_t seed)
 {
     return hash_text(p, n, seed);

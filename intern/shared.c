@@ -11,12 +11,12 @@
 
 /* ---- memory ---------------------------------------------------------------------------------- */
 
-/* From the table's arena, aligned to a cache line. The arena is whoever's has its lock. */
+/* From the table's arena, aligned to a pair of cache lines. The arena is whoever's has its lock. */
 void *ebb__shared_alloc(shared *s, size_t size, ebb_status *ret_why)
 {
     os_lock(&s->memory_lock);
     ebb_scope_attach(s->arena);
-    void *p = ebb_alloc_aligned(s->arena, size, LINE);
+    void *p = ebb_alloc_aligned(s->arena, size, APART);
     if (!p) *ret_why = ebb_failed(s->arena);
     os_unlock(&s->memory_lock);
     return p;

@@ -5,12 +5,12 @@
  * It is XXH3's 64 bits without a seed (Yann Collet, xxHash, specification 0.8), written for
  * folding: bytes are read one by one and products are taken in halves, so that gcc and clang turn
  * it into one constant at -O1 and above. Without optimisation it is computed at run time, slowly,
- * with the same result. Lengths above 128 are left to the library.
+ * with the same result. Lengths above 128 are left to the library (ebb_hash_long).
  */
 #ifndef EBB_LITERAL_H
 #define EBB_LITERAL_H
 
-#include "base.h"
+#include "hash.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -24,9 +24,6 @@ extern "C" {
 
 /** The longest literal whose hash is folded. */
 #define EBB__FOLD_MAX 128
-
-/* The library's own, for what is longer. */
-EBB_API uint64_t ebb__hash(const char *p, size_t n);
 
 /* The first words of XXH3's default secret. */
 EBB__FOLD uint64_t ebb__fold_secret(unsigned i)
@@ -138,7 +135,7 @@ EBB__FOLD uint64_t ebb__fold_hash(const char *p, size_t n)
     if (n <= 8) return ebb__fold_4_to_8(p, n);
     if (n <= 16) return ebb__fold_9_to_16(p, n);
     if (n <= EBB__FOLD_MAX) return ebb__fold_17_to_128(p, n);
-    return ebb__hash(p, n);
+    return ebb_hash_long(p, n, 0);
 }
 
 #ifdef __cplusplus

@@ -13,7 +13,7 @@
 
 static ebb_str S(const char *text)
 {
-    return (ebb_str){text, strlen(text)};
+    return ebb_str_from(text);
 }
 
 static bool is(ebb_str s, const char *text)
@@ -413,7 +413,7 @@ Test(intern, a_literals_hash_is_the_librarys)
     char text[300];
     for (size_t i = 0; i < sizeof text; i++) text[i] = (char)(i * 37 + 11);
     for (size_t n = 0; n < sizeof text - 3; n++)
-        cr_assert_eq(ebb__fold_hash(text + n % 3, n), ebb__hash(text + n % 3, n));
+        cr_assert_eq(ebb__fold_hash(text + n % 3, n), ebb_hash_long(text + n % 3, n, 0));
 }
 
 /* ---- caps -------------------------------------------------------------------------------------- */
@@ -884,7 +884,7 @@ static size_t colliding(char (*ret_texts)[12], size_t want)
     for (unsigned i = 0; n < want; i++) {
         char text[12];
         snprintf(text, sizeof text, "k%09x", i);
-        uint64_t h = ebb__hash(text, 10);
+        uint64_t h = ebb_hash_long(text, 10, 0);
         if (h >> 60 == 0 && (h >> 8 & 0x3ff) == 0) memcpy(ret_texts[n++], text, sizeof text);
     }
     return n;
