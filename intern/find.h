@@ -113,14 +113,21 @@ static inline const record *find_record(const shared *s, const key *k,
     }
 }
 
-/* The symbol of a key that is as it is kept; 0: none. Counted. */
-static inline ebb_sym find_shared(const shared *s, const key *k)
+/* The symbol of a text that is as it is kept; 0: none. Counted, behind a branch: were the counter
+   chosen by a conditional move, each look-up would have to wait for the record of the one before.
+   The parts of a key, so that they stay in registers. */
+static inline ebb_sym find_shared(const shared *s, const char *ptr, size_t len, uint64_t hash)
 {
     unsigned lines;
-    const record *r = find_record(s, k, key_is, &lines);
+    key k = {ptr, len, hash, false};
+    const record *r = find_record(s, &k, key_is, &lines);
     stripe *counts = stripe_of(s);
-    count(r ? &counts->hits : &counts->misses);
-    return r ? r->sym : 0;
+    if (unlikely(!r)) {
+        count(&counts->misses);
+        return 0;
+    }
+    count(&counts->hits);
+    return r->sym;
 }
 
 #endif /* EBB_INTERN_FIND_H */

@@ -218,7 +218,8 @@ void ebb__shared_unlock_all(shared *s);
 void *ebb__shared_alloc(shared *s, size_t size, ebb_status *ret_why);
 
 /* request.c */
-ebb_sym ebb__request_intern(request *r, const key *k);
+ebb_sym ebb__request_intern(request *r, ebb_str text, uint64_t hash);
+ebb_sym ebb__request_intern_key(request *r, const key *k);
 ebb_sym ebb__request_find(const request *r, const key *k);
 ebb_sym ebb__request_refuse(request *r, ebb_status why); /* 0 */
 ebb_status ebb__request_failed(const request *r);

@@ -19,6 +19,9 @@
  */
 #include "find.h"
 
+enum { HITS, MISSES };
+enum { FIRST_SLOTS = 16, FIRST_TEXTS = 256, SEEN = 8 };
+
 typedef struct slot {
     uint32_t hash, place; /* the place plus 1; 0: free */
 } slot;
@@ -43,16 +46,13 @@ struct request {
     ebb_symtab head;
     ebb_arena *arena;
     state now;
-    uint64_t seen;    /* a bit for each of 64 parts of the hash: none there if it is not set */
-    uint64_t *counts; /* hits, misses: written also by those who only ask */
+    uint64_t seen[SEEN]; /* a bit for each of 512 parts of the hash: none there if it is not set */
+    uint64_t *counts;    /* hits, misses: written also by those who only ask */
     uint64_t count_of[2];
     uint64_t refused;
     ebb_status failed;
     ebb_sym tag; /* LOCAL_SYM and the tag, in place */
 };
-
-enum { HITS, MISSES };
-enum { FIRST_SLOTS = 16, FIRST_TEXTS = 256 };
 
 /* ---- tags ------------------------------------------------------------------------------------ */
 
@@ -102,9 +102,20 @@ static uint64_t seen_bit(uint64_t hash)
     return (uint64_t)1 << (hash >> 8 & 63);
 }
 
+static unsigned seen_word(uint64_t hash)
+{
+    return hash & (SEEN - 1);
+}
+
+static inline bool may_have(const request *r, uint64_t hash)
+{
+    return unlikely((r->seen[seen_word(hash)] & seen_bit(hash)) != 0);
+}
+
+/* Where may_have says so. */
 static const record *find_local(const request *r, const key *k)
 {
-    if (!(r->seen & seen_bit(k->hash)) || r->now.capacity == 0) return NULL;
+    if (r->now.capacity == 0) return NULL;
     uint32_t mask = r->now.capacity - 1;
     for (uint32_t at = (uint32_t)k->hash & mask;; at = (at + 1) & mask) {
         slot here = r->now.slots[at];
@@ -115,9 +126,14 @@ static const record *find_local(const request *r, const key *k)
     }
 }
 
+static const record *find_mine(const request *r, const key *k)
+{
+    return may_have(r, k->hash) ? find_local(r, k) : NULL;
+}
+
 ebb_sym ebb__request_find(const request *r, const key *k)
 {
-    const record *found = find_local(r, k);
+    const record *found = find_mine(r, k);
     ebb_sym sym = found ? found->sym : ebb__shared_find(r->head.shared, k);
     r->counts[sym ? HITS : MISSES]++;
     return sym;
@@ -239,7 +255,7 @@ static ebb_sym append(request *r, const key *k, size_t size)
     s->bytes += size;
     s->records[s->count++] = to;
     place_slot(s, (slot){slot_hash(k->hash), s->count}, (uint32_t)k->hash);
-    r->seen |= seen_bit(k->hash);
+    r->seen[seen_word(k->hash)] |= seen_bit(k->hash);
     return to->sym;
 }
 
@@ -254,10 +270,34 @@ static COLD ebb_sym put_local(request *r, const key *k)
     return ebb__request_refuse(r, why != EBB_OK ? why : EBB_E_MEMORY);
 }
 
-ebb_sym ebb__request_intern(request *r, const key *k)
+/* Neither here nor in the shared table. */
+static COLD ebb_sym put_missing(request *r, ebb_str text, uint64_t hash)
+{
+    key k = {text.ptr, text.len, hash, false};
+    r->counts[MISSES]++;
+    return put_local(r, &k);
+}
+
+ebb_sym ebb__request_intern_key(request *r, const key *k)
 {
     ebb_sym sym = ebb__request_find(r, k);
-    return likely(sym != 0) ? sym : put_local(r, k);
+    return sym ? sym : put_local(r, k);
+}
+
+static __attribute__((noinline)) ebb_sym intern_slowly(request *r, ebb_str text, uint64_t hash)
+{
+    key k = {text.ptr, text.len, hash, false};
+    return ebb__request_intern_key(r, &k);
+}
+
+/* The short way: surely not local, and shared. */
+ebb_sym ebb__request_intern(request *r, ebb_str text, uint64_t hash)
+{
+    if (may_have(r, hash)) return intern_slowly(r, text, hash);
+    ebb_sym sym = find_shared(r->head.shared, text.ptr, text.len, hash);
+    if (unlikely(!sym)) return put_missing(r, text, hash);
+    r->counts[HITS]++;
+    return sym;
 }
 
 /* ---- seeing ---------------------------------------------------------------------------------- */
@@ -291,7 +331,7 @@ const char *ebb__request_check(const request *r)
         uint64_t hash = hash_text(record_text(at), at->len, r->head.shared->seed);
         key k = {record_text(at), at->len, hash, false};
         if ((at->sym & LOCAL_PLACE) != i) return "a local text has another's symbol";
-        if (find_local(r, &k) != at) return "a local text is not found, or is there twice";
+        if (find_mine(r, &k) != at) return "a local text is not found, or is there twice";
         bytes += record_size(at->len);
     }
     return bytes == r->now.bytes ? NULL : "the bytes of local texts are miscounted";

@@ -244,7 +244,7 @@ static ebb_sym insert_capped(shared *s, const key *k, ebb_status *ret_why)
 /* Counted. */
 ebb_sym ebb__shared_find(const shared *s, const key *k)
 {
-    if (!k->fold) return find_shared(s, k);
+    if (!k->fold) return find_shared(s, k->ptr, k->len, k->hash);
     const record *r = find_any(s, k);
     count(r ? &stripe_of(s)->hits : &stripe_of(s)->misses);
     return r ? r->sym : 0;

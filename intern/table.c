@@ -284,18 +284,26 @@ static COLD ebb_sym put(shared *s, const key *k)
     return 0;
 }
 
-static ebb_sym intern_key(ebb_symtab *t, const key *k)
+static COLD ebb_sym put_hashed(shared *s, ebb_str text, uint64_t hash)
 {
-    if (t->request) return ebb__request_intern(t->request, k);
-    ebb_sym sym = unlikely(k->fold) ? ebb__shared_find(t->shared, k) : find_shared(t->shared, k);
-    return sym ? sym : put(t->shared, k);
+    key k = {text.ptr, text.len, hash, false};
+    return put(s, &k);
+}
+
+static inline ebb_sym intern_hashed(ebb_symtab *t, ebb_str text, uint64_t hash)
+{
+    if (t->request) return ebb__request_intern(t->request, text, hash);
+    ebb_sym sym = find_shared(t->shared, text.ptr, text.len, hash);
+    return likely(sym != 0) ? sym : put_hashed(t->shared, text, hash);
 }
 
 static COLD ebb_sym intern_folded(ebb_symtab *t, ebb_str text)
 {
     char buffer[FOLDED_MAX];
     key k = ebb__key_folded(t->shared, text, buffer);
-    return intern_key(t, &k);
+    if (t->request) return ebb__request_intern_key(t->request, &k);
+    ebb_sym sym = ebb__shared_find(t->shared, &k);
+    return sym ? sym : put(t->shared, &k);
 }
 
 /* Longer than any: there is no hashing such a text. */
@@ -310,16 +318,14 @@ ebb_sym ebb_intern(ebb_symtab *t, ebb_str text)
     const shared *s = t->shared;
     if (unlikely(text.len > EBB_SYM_LENGTH_MAX)) return refuse_length(t);
     if (unlikely(s->fold)) return intern_folded(t, text);
-    key k = {text.ptr, text.len, hash_text(text.ptr, text.len, s->seed), false};
-    return intern_key(t, &k);
+    return intern_hashed(t, text, hash_text(text.ptr, text.len, s->seed));
 }
 
 ebb_sym ebb__intern_hashed(ebb_symtab *t, const char *text, size_t len, uint64_t hash)
 {
     const shared *s = t->shared;
     if (unlikely(s->any_hash || s->fold)) return ebb_intern(t, (ebb_str){text, len});
-    key k = {text, len, hash, false};
-    return intern_key(t, &k);
+    return intern_hashed(t, (ebb_str){text, len}, hash);
 }
 
 static ebb_sym find_key(const ebb_symtab *t, const key *k)

@@ -204,7 +204,7 @@ EBB_API const char *ebb_symtab_validate(const ebb_symtab *t);
  * Lifetime: in scope, symbols and texts included; @shared is kept until then. A rewind to a mark
  * takes back what had to be allocated since; the symbols of those texts are then dead.
  * Fails: NULL, as ebb_alloc, or by a jump inside ebb_try. Misuse: @shared is a request's table.
- * Cost: one allocation of about 150 bytes; nothing is hashed or copied until there is a new text.
+ * Cost: one allocation of about 230 bytes; nothing is hashed or copied until there is a new text.
  */
 EBB_API EBB_MUST_USE ebb_symtab *ebb_symtab_over(ebb_arena *arena, ebb_symtab *shared);
 
