@@ -185,14 +185,22 @@ static void ebb_put_request(void *table, word t)
 LOOK_UP(ebb_look_up_request, request, ebb_intern(table->own, (ebb_str){t.ptr, t.len}))
 LOOK_UP(ebb_look_up, ebb_symtab, ebb_intern(table, (ebb_str){t.ptr, t.len}))
 
-/* ---- peers in C ------------------------------------------------------------------------------ */
-
-#if BENCH_HAVE_GLIB
+/* What none can do without: two threads that share a core, as virtual ones may, show here. */
 static void *nothing(void)
 {
     return NULL;
 }
 
+static void put_nothing(void *table, word t)
+{
+    (void)table, (void)t;
+}
+
+LOOK_UP(hash_alone, void, ebb_hash_long(t.ptr, t.len, 0))
+
+/* ---- peers in C ------------------------------------------------------------------------------ */
+
+#if BENCH_HAVE_GLIB
 static void glib_put(void *table, word t)
 {
     (void)table;
@@ -247,6 +255,7 @@ static const contestant in_c[] = {
     {"ebb", ebb_make, ebb_put, ebb_look_up, ANY},
     {"ebb with a seed", ebb_make_seeded, ebb_put, ebb_look_up, ANY},
     {"ebb, a request's table", ebb_make_request, ebb_put_request, ebb_look_up_request, 1},
+    {"hashing alone", nothing, put_nothing, hash_alone, ANY},
 #if BENCH_HAVE_GLIB
     {"g_intern_string", nothing, glib_put, glib_intern, ANY},
     {"g_quark_from_string", nothing, glib_put, glib_quark, ANY},
