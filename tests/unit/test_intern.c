@@ -228,7 +228,7 @@ Test(intern, folded_case_is_one_symbol_of_any_length)
 Test(intern, folding_is_ascii_alone)
 {
     ebb_symtab *t = make((ebb_symtab_params){.fold_case = true});
-    char text[9] = "........", other[9];
+    char text[9] = "........", other[9] = "........";
     for (int c = 1; c < 256; c++) {
         memset(text, c, 8);
         bool upper = c >= 'A' && c <= 'Z';
