@@ -276,8 +276,8 @@ typedef struct ebb_symtab_iter {
 /**
  * Begin a walk over @t: for (ebb_symtab_iter i = ebb_symtab_each(t); ebb_symtab_next(&i); ) ...
  * A request's table gives its local texts alone, in the order they came. A shared one gives its
- * words, then what was there when the walk began and perhaps what is put there meanwhile, in no
- * particular order, each once.
+ * words, then what was there when the walk began and perhaps what is put there meanwhile (a moment
+ * before it can be looked up), in no particular order, each once.
  */
 EBB_API ebb_symtab_iter ebb_symtab_each(const ebb_symtab *t);
 
