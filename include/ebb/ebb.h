@@ -9,6 +9,7 @@
 #include "batch.h"
 #include "builder.h"
 #include "cow.h"
+#include "intern.h"
 #include "map.h"
 #include "profile.h"
 #include "scope.h"
@@ -16,5 +17,6 @@
 #include "storage.h"
 #include "str.h"
 #include "track.h"
+#include "words.h"
 
 #endif /* EBB_EBB_H */
