@@ -7,8 +7,10 @@
 #include "arena.h"
 #include "base.h"
 #include "batch.h"
+#include "bitset.h"
 #include "builder.h"
 #include "cow.h"
+#include "list.h"
 #include "map.h"
 #include "profile.h"
 #include "scope.h"
@@ -16,5 +18,6 @@
 #include "storage.h"
 #include "str.h"
 #include "track.h"
+#include "vec.h"
 
 #endif /* EBB_EBB_H */
