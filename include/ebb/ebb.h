@@ -7,9 +7,11 @@
 #include "arena.h"
 #include "base.h"
 #include "batch.h"
+#include "bitset.h"
 #include "builder.h"
 #include "cow.h"
 #include "intern.h"
+#include "list.h"
 #include "map.h"
 #include "profile.h"
 #include "scope.h"
@@ -17,6 +19,7 @@
 #include "storage.h"
 #include "str.h"
 #include "track.h"
+#include "vec.h"
 #include "words.h"
 
 #endif /* EBB_EBB_H */
