@@ -47,6 +47,7 @@ enum {
     BUCKET_SLOTS = 12,
     BUCKET_FULL = 9, /* grow when the mean bucket has more: a tenth of them overflow then */
     FIRST_BUCKETS = 2,
+    INDEX_MOST = 28, /* symbols don't suffice for so many texts */
     STRIPES = 32,
     GRANULE = 4,
     LOCAL_BITS = 20,
@@ -95,6 +96,8 @@ typedef struct shard {
     size_t next_size; /* of the next segment */
     size_t entries;   /* in the index, words included */
     uint64_t refused;
+    const bucket *index[INDEX_MOST]; /* by log2 of their buckets; outgrown but for the last. For
+                                        leak checkers, which can't follow root */
 } shard;
 
 /* Written without a read-modify-write: exact as long as no two threads have the same. */

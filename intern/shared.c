@@ -121,6 +121,7 @@ static bucket *index_new(shared *s, size_t buckets, ebb_status *ret_why)
 static void publish(shared *s, unsigned number, const bucket *buckets, size_t mask)
 {
     uintptr_t log2 = (uintptr_t)__builtin_popcountll(mask);
+    s->shard[number].index[log2] = buckets;
     atomic_store_explicit(&s->root[number], (uintptr_t)buckets | log2, memory_order_release);
 }
 

@@ -11,7 +11,7 @@
 
 enum {
     SEGMENT_LOG2_LEAST = 14, /* granules: 64 KiB */
-    SEGMENTS_WANTED = 1024,  /* of that size, or larger ones if the cap asks for more */
+    SEGMENTS_WANTED = 256,   /* of that size, or larger ones if the cap asks for more */
     LARGE_SHARE = 4,         /* a text of its own leaves at most this much of a number unused */
     SEGMENT_FIRST = 1024,    /* bytes; doubled each time, so a small table stays small */
     SEGMENT_STEPS = 8        /* from there to the largest, at least, in each shard */

@@ -6,9 +6,9 @@
  *     --quick, --only WORKLOAD, --count WORKLOAD (under callgrind)
  *
  * Workloads: names of 3 to 30 bytes, asked for by Zipf's law (the k-th most frequent 1/k as often as
- * the first), all of them there: 50,000 on one thread and on two at once, 500; and what only Ebb has: a
- * request's table over the shared one, and literals. With two threads a figure is the wall time of both
- * doing the same number of look-ups, by that number.
+ * the first), all of them there: 50,000 on one thread and on two at once, and 500. With two threads a
+ * figure is the CPU time of both by the number of their look-ups: a wait asleep is not counted, nor is
+ * what a shared machine takes away.
  */
 #include "intern.h"
 

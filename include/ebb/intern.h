@@ -137,7 +137,7 @@ typedef struct ebb_symtab_params {
     const ebb_words *const *words; /**< well-known words that are there from the beginning */
     size_t word_sets;              /**< how many sets, at most EBB_WORDS_SETS_MAX */
     size_t max_bytes;   /**< cap on texts and what goes with them, 9 bytes each; 0: 64 MiB; at most
-                           1 GiB. The index comes on top: 6 to 14 bytes for each text, and as much
+                           1 GiB. The index comes on top: 7 to 15 bytes for each text, and as much
                            again for indexes outgrown */
     size_t max_entries; /**< cap on texts, words not counted; 0: none but the bytes */
     uint64_t seed;      /**< of the hash; give a random one where texts come from strangers, or they
@@ -161,10 +161,11 @@ typedef struct ebb_symtab_params {
 /**
  * Make a shared table; NULL @params: all defaults.
  * Lifetime: until ebb_symtab_destroy. Fails: NULL, and if @ret_why is not NULL *@ret_why is
- * EBB_E_MEMORY, EBB_E_LIMIT (of the budget, or words pass a cap), EBB_E_RANGE (a cap, a set's base
+ * EBB_E_MEMORY, EBB_E_LIMIT (of the budget), EBB_E_RANGE (a cap, a set's base
  * or the number of sets), EBB_E_DUPLICATE (one text, or one symbol, in two sets) or EBB_E_INVALID
  * (a word that the table would have to refuse: a NUL, or an upper-case letter where case is
- * folded). Cost: 16 KiB and more.
+ * folded). Cost: about 35 KB, more for
+ * a larger cap.
  */
 EBB_API EBB_MUST_USE ebb_symtab *ebb_symtab_create(const ebb_symtab_params *params,
                                                    ebb_status *ret_why);

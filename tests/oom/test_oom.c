@@ -285,6 +285,30 @@ static void watched(void)
     ebb_scope_end(&a);
 }
 
+/* A text that is refused is not there, and may come again. */
+static void named(void)
+{
+    static const ebb_words *const sets[] = {&ebb_vm_status};
+    ebb_symtab_params p = {.words = sets, .word_sets = 1};
+    ebb_symtab *t = ebb_symtab_create(&p, NULL);
+    ebb_arena *a = ebb_scope_begin(NULL);
+    ebb_symtab *r = t ? ebb_symtab_over(a, t) : NULL;
+    for (int i = 0; r && i < 400; i++) {
+        char text[40];
+        int n = snprintf(text, sizeof text, "a name of some length, number %d", i);
+        ebb_str name = {text, (size_t)n};
+        ebb_sym sym = ebb_intern(i % 2 ? r : t, name);
+        if (ebb_intern_find(r, name) != sym || (!sym && ebb_intern_find(t, name))) abort();
+        ebb_sym up = sym && i % 5 == 0 ? ebb_sym_promote(r, sym) : 0;
+        if (up && ebb_intern_find(t, name) != up) abort();
+    }
+    if (r && ebb_symtab_validate(r)) abort();
+    if (t && ebb_symtab_validate(t)) abort();
+    sound(a);
+    ebb_scope_end(&a);
+    ebb_symtab_destroy(&t);
+}
+
 static const struct {
     const char *name;
     scenario *run;
@@ -292,6 +316,7 @@ static const struct {
     {"created", created},     {"scoped", scoped},     {"family", family}, {"grown", grown},
     {"tried", tried},         {"budgeted", budgeted}, {"hooked", hooked}, {"profiled", profiled},
     {"decorated", decorated}, {"marked", marked},     {"copied", copied}, {"watched", watched},
+    {"named", named},
 };
 enum { SCENARIOS = sizeof scenarios / sizeof *scenarios };
 

@@ -710,7 +710,7 @@ Test(intern, a_symbol_of_nobody_is_told)
     reports rep;
     ebb_symtab *t = with_words(0);
     ebb_sym odd[] = {1,
-                     EBB_WORDS_END + (20 << 14),
+                     EBB_WORDS_END + (200 << 16),
 
                      0x3f,
                      W_NONE + 1,
