@@ -92,6 +92,22 @@ static void pop_defer(ebb_arena *a, defer *d)
     if (t) t->cleanups--;
 }
 
+/* The oldest of them are popped last; each may register more, which is popped before them. */
+static void pop_cleanup(ebb_cleanup *c)
+{
+    thread *t = ebb__thread_get();
+    cleanup_unlink(c);
+    if (t) t->cleanups++;
+    c->run(c);
+    if (t) t->cleanups--;
+}
+
+static void pop_hold(ebb_arena *a, hold *h)
+{
+    if (h->first) pop_cleanup(h->first);
+    else a->undo = h->next;
+}
+
 static void pop_adopted(ebb_arena *a, ebb_arena *child)
 {
     a->undo = child->lo;
@@ -108,6 +124,7 @@ static void pop(ebb_arena *a)
     case LARGE: pop_large(a, record); break;
     case DEFER: pop_defer(a, record); break;
     case ADOPT: pop_adopted(a, tombstone_of(a->undo)); break;
+    case HOLD: pop_hold(a, record); break;
     }
     a->bits |= MARKED; /* for all we know a mark refers to what is newest now */
 }
@@ -150,8 +167,9 @@ void ebb__arena_finish(ebb_arena *a, void *site)
     a->bits |= ENDING;
     for (;;) { /* a cleanup may have begun children, or registered more */
         if (a->ext && a->ext->first_child) ebb__end_children(a, 0, "ebb_scope_end");
-        if (!a->undo) break;
-        pop(a);
+        if (a->undo) pop(a);
+        else if (ebb__pins(a)) pop_cleanup(ebb__pins(a));
+        else break;
     }
     window_clear(a, head_top(a));
     if (unlikely(a->bits & STRICT)) ebb__strict_end(a);
@@ -322,6 +340,7 @@ void ebb_arena_reset(ebb_arena *a)
     if (a->ext && a->ext->first_child) ebb__end_children(a, 0, "ebb_arena_reset");
     if (a->ext) a->ext->bins = NULL;
     if (a->undo) reset_log(a);
+    while (ebb__pins(a)) pop_cleanup(ebb__pins(a));
     window_restart(a);
     a->bits &= ~(uint32_t)MARKED;
     if (unlikely(a->bits & FAILED_MASK) && !(a->ext && a->ext->hopeless)) {

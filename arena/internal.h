@@ -10,7 +10,8 @@
  *   chunk    a block that an arena bumps through after its head; its header is its top 64 bytes.
  *   large    a block that holds one object, with the same header.
  *   window   the free part of the current chunk or head: [floor, tip).
- *   record   an entry of the undo log: chunk, large, defer, adopt. Newest first.
+ *   record   an entry of the undo log: chunk, large, defer, adopt, hold. Newest first.
+ *   hold     a record that is a list of cleanups whose storage is their owners'.
  *   depot    the shared store of free blocks, one per class. depot.c
  *   cache    a thread's own stacks of free blocks. thread.c
  *
@@ -35,6 +36,7 @@
 
 #include <ebb/arena.h>
 #include <ebb/base.h>
+#include <ebb/cleanup.h>
 #include <ebb/profile.h>
 #include <ebb/scope.h>
 #include <ebb/source.h>
@@ -78,7 +80,7 @@ static inline unsigned body_class(unsigned step)
 
 /* A link to a record is its address with its kind in the low three bits; 0 ends the list. */
 typedef uintptr_t link;
-enum kind { CHUNK = 1, LARGE, DEFER, ADOPT };
+enum kind { CHUNK = 1, LARGE, DEFER, ADOPT, HOLD };
 
 static inline enum kind kind_of(link l)
 {
@@ -123,6 +125,13 @@ typedef struct defer {
     void *arg;
     void *site;
 } defer;
+
+/* Cleanups in storage of their owners can leave again, so they are not in the log itself, to whose
+   records marks refer, but in a list that one record of the log begins. */
+typedef struct hold {
+    link next;
+    ebb_cleanup *first; /* newest */
+} hold;
 
 /* ---- the arena ------------------------------------------------------------------------------- */
 
@@ -182,6 +191,7 @@ struct ext {
     ebb_budget *budget;
     const ebb_source *source;
     struct bins *bins; /* storage.c */
+    ebb_cleanup *pins; /* run after the log is empty: what a rewind leaves */
     void *data;
     const char *name;
     void *owner;                 /* the thread that holds it, when STRICT */
@@ -413,6 +423,39 @@ static inline void undo_push(ebb_arena *a, void *record, enum kind kind)
     *(link *)record = a->undo;
     a->undo = link_to(record, kind);
     a->bits = (a->bits & ~(uint32_t)MARKED) | TOUCHED;
+}
+
+bool ebb__hold_begin(ebb_arena *a); /* cleanup.c */
+
+static inline void cleanup_link(ebb_cleanup **list, ebb_cleanup *c)
+{
+    c->next = *list;
+    c->back = list;
+    if (c->next) c->next->back = &c->next;
+    *list = c;
+}
+
+static inline void cleanup_unlink(ebb_cleanup *c)
+{
+    *c->back = c->next;
+    if (c->next) c->next->back = c->back;
+    c->back = NULL;
+}
+
+/* ebb_cleanup_add for those who have checked the arena. A mark may refer to the newest hold, and
+   what is added now must not stay when that mark is rewound to. */
+static inline bool hold_add(ebb_arena *a, ebb_cleanup *c)
+{
+    if (unlikely(kind_of(a->undo) != HOLD || (a->bits & MARKED)) && !ebb__hold_begin(a))
+        return false;
+    cleanup_link(&((hold *)record_of(a->undo))->first, c);
+    return true;
+}
+
+/* What stays over rewinds, newest first. */
+static inline ebb_cleanup *ebb__pins(const ebb_arena *a)
+{
+    return a->ext ? a->ext->pins : NULL;
 }
 
 void ebb__close(ebb_arena *a); /* window.c */

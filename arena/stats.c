@@ -18,6 +18,13 @@ typedef struct totals {
     uint32_t chunks, large, cleanups;
 } totals;
 
+static uint32_t count_of(const ebb_cleanup *c)
+{
+    uint32_t n = 0;
+    for (; c; c = c->next) n++;
+    return n;
+}
+
 static void add_up(const ebb_arena *a, totals *t)
 {
     uintptr_t lo = window_lo(a), floor = a->floor, tip = a->w.tip;
@@ -39,6 +46,7 @@ static void add_up(const ebb_arena *a, totals *t)
             break;
         case DEFER: t->cleanups += ((defer *)record_of(l))->fn != NULL; break;
         case ADOPT: add_up(tombstone_of(l), t); break;
+        case HOLD: t->cleanups += count_of(((hold *)record_of(l))->first); break;
         }
     }
     t->used += window_used(lo, floor, tip, head_top(a));
@@ -154,7 +162,7 @@ static const char *log_check(const ebb_arena *a)
     uintptr_t lo = a->lo, floor = a->floor, tip = a->w.tip;
     for (link l = a->undo; l; l = *(link *)record_of(l)) {
         const chunk *c = record_of(l);
-        if (kind_of(l) < CHUNK || kind_of(l) > ADOPT)
+        if (kind_of(l) < CHUNK || kind_of(l) > HOLD)
             return "a record of the undo log is overwritten";
         if (kind_of(l) != CHUNK && kind_of(l) != LARGE) continue;
         if (c->owner != a) return "a chunk belongs to another arena";
