@@ -16,10 +16,19 @@ static size_t first_count(size_t size)
     return size <= FIRST_MOST / FIRST_ITEMS ? FIRST_ITEMS : 1;
 }
 
+/* By the inline path. An arena without an ext has no bins, so nothing waits there to be taken. */
+static bool take_first(ebb_arena *a, ebb_storage *s, size_t bytes)
+{
+    s->ptr = ebb_alloc(a, bytes);
+    s->size = s->ptr ? bytes : 0;
+    return s->ptr != NULL;
+}
+
 bool ebb__items_reserve(ebb_arena *a, ebb_storage *s, size_t len, size_t count, size_t size)
 {
     size_t bytes;
     if (__builtin_mul_overflow(count, size, &bytes)) bytes = SIZE_MAX;
+    if (!s->ptr && bytes <= FIRST_MOST && !a->ext) return take_first(a, s, bytes);
     return ebb_storage_grow(a, s, len * size, bytes);
 }
 

@@ -50,7 +50,7 @@ EBB_API bool ebb_bitset_reserve(ebb_bitset *s, size_t n);
 /** Return whether @i is in @s. */
 static inline bool ebb_bitset_has(const ebb_bitset *s, size_t i);
 
-/** Put @i in. Fails: false. Cost: 8 instructions where there is room; it grows by doubling. */
+/** Put @i in. Fails: false. Cost: 9 instructions where there is room; it grows by doubling. */
 static inline bool ebb_bitset_put(ebb_bitset *s, size_t i);
 
 /** Take @i out; it need not be in. */

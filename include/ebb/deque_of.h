@@ -89,8 +89,8 @@ static inline EBB__N EBB__F(_in)(ebb_arena *a)
 /* Where, in the ring, item i is or would be; i <= cap. */
 static inline size_t EBB__F(__slot)(const EBB__N *q, size_t i)
 {
-    size_t before_end = q->ebb__cap - q->ebb__first;
-    return i < before_end ? q->ebb__first + i : i - before_end;
+    size_t slot = q->ebb__first + i; /* both are at most cap, so that can't overflow */
+    return slot < q->ebb__cap ? slot : slot - q->ebb__cap;
 }
 
 /* ---- memory ---------------------------------------------------------------------------------- */
@@ -197,8 +197,10 @@ static inline EBB__ITEM *EBB__F(_run)(const EBB__N *q, size_t i, size_t *ret_n)
 static inline EBB__ITEM *EBB__F(_push_back)(EBB__N *q, EBB__ITEM item)
 {
     if (!EBB_LIKELY(q->len < q->ebb__cap) && !EBB__F(__grow)(q, 1)) return NULL;
-    EBB__ITEM *to = q->ebb__ptr + EBB__F(__slot)(q, q->len++);
+    size_t len = q->len;
+    EBB__ITEM *to = q->ebb__ptr + EBB__F(__slot)(q, len);
     *to = item;
+    q->len = len + 1; /* last, since *to may be of its type */
     return to;
 }
 
@@ -239,7 +241,9 @@ static inline bool EBB__F(_pop_front)(EBB__N *q, EBB__ITEM *ret_first)
 {
     if (q->len == 0) return false;
     if (ret_first) *ret_first = q->ebb__ptr[q->ebb__first];
-    q->ebb__first = EBB__F(__slot)(q, 1);
+    size_t next = q->ebb__first + 1; /* a branch: whoever pops next does not wait for it */
+    if (EBB_LIKELY(next != q->ebb__cap)) q->ebb__first = next;
+    else q->ebb__first = 0;
     q->len--;
     return true;
 }

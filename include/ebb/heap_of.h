@@ -158,13 +158,18 @@ static inline size_t EBB__F(__hole_up)(EBB__N *h, size_t i, const EBB__ITEM *ite
     return i;
 }
 
-/* Of `count` items side by side the one that comes first. */
+/* Of `count` items side by side the one that comes first; of four by a mask, since no branch can
+   foresee which it is. */
 static inline size_t EBB__F(__first_of)(const EBB__N *h, size_t from, size_t count)
 {
-    size_t first = from;
-    for (size_t i = from + 1; i < from + count; i++)
-        first = EBB__F(__less)(&h->ptr[i], &h->ptr[first]) ? i : first;
-    return first;
+    const EBB__ITEM *p = h->ptr + from;
+    size_t first = 0;
+    if (EBB_LIKELY(count == EBB__HEAP_BELOW)) {
+        size_t a = EBB__F(__less)(&p[1], &p[0]), b = 2 + (size_t)EBB__F(__less)(&p[3], &p[2]);
+        return from + a + ((b - a) & (0 - (size_t)EBB__F(__less)(&p[b], &p[a])));
+    }
+    for (size_t i = 1; i < count; i++) first = EBB__F(__less)(&p[i], &p[first]) ? i : first;
+    return from + first;
 }
 
 static inline size_t EBB__F(__hole_down)(EBB__N *h, size_t i, const EBB__ITEM *item)

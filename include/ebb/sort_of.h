@@ -26,6 +26,7 @@
  *
  *     by_load_top best = by_load_top_of(room, k);       room: k items, borrowed while it is used
  *     while (...) by_load_top_offer(&best, item);       true: it is among the first k so far
+ *     by_load_top_offer_n(&best, items, n);             n at once
  *     by_load_top_finish(&best);                        best.ptr[0 .. best.len) are in order; offer
  *                                                       nothing more
  *
@@ -49,8 +50,9 @@
 
 #include <ebb/sequence.h>
 
-/* Sorted by insertion: moving large items costs more than comparing them. */
-#define EBB__SORT_FEW(size) ((size) > 64 ? 8u : 20u)
+/* Items so small are moved about without branches; moving large ones costs more than comparing. */
+#define EBB__SORT_IS_SMALL(size) ((size) <= 48)
+#define EBB__SORT_FEW(size)      (EBB__SORT_IS_SMALL(size) ? 20u : 8u) /* are sorted at once */
 
 #define EBB__SORT_NINTHER 128u /* from here on a median of nine is worth its comparisons */
 #define EBB__SORT_TAIL    8u   /* so many behind what is in order are inserted one by one */
@@ -154,6 +156,80 @@ static inline void EBB__F(__insert)(EBB__ITEM *p, size_t n, size_t sorted)
         size_t to = i;
         for (; to > 0 && EBB__F(__less)(&item, &p[to - 1]); to--) p[to] = p[to - 1];
         p[to] = item;
+    }
+}
+
+/* One of two, without a branch, which compilers would make of ?: even where it is a coin's toss. */
+static inline const EBB__ITEM *EBB__F(__pick)(bool second, const EBB__ITEM *a, const EBB__ITEM *b)
+{
+    uintptr_t differ = ((uintptr_t)a ^ (uintptr_t)b) & (0 - (uintptr_t)second);
+    return (const EBB__ITEM *)((uintptr_t)a ^ differ);
+}
+
+/* Four into `to`, by five comparisons. */
+static inline void EBB__F(__sort_four)(const EBB__ITEM *p, EBB__ITEM *to)
+{
+    bool ab = EBB__F(__less)(&p[1], &p[0]), cd = EBB__F(__less)(&p[3], &p[2]);
+    const EBB__ITEM *a = p + ab, *b = p + !ab, *c = p + 2 + cd, *d = p + 2 + !cd;
+    bool ca = EBB__F(__less)(c, a), db = EBB__F(__less)(d, b);
+    const EBB__ITEM *x = EBB__F(__pick)(ca, EBB__F(__pick)(db, b, c), a); /* the middle ones, in */
+    const EBB__ITEM *y = EBB__F(__pick)(db, EBB__F(__pick)(ca, c, b), d); /* order of appearance */
+    bool yx = EBB__F(__less)(y, x);
+    to[0] = *EBB__F(__pick)(ca, a, c);
+    to[1] = *EBB__F(__pick)(yx, x, y);
+    to[2] = *EBB__F(__pick)(yx, y, x);
+    to[3] = *EBB__F(__pick)(db, d, b);
+}
+
+/* Merge the halves of n items into `to`, from both ends to the middle: two chains of comparisons
+   that do not wait for one another. Where there is no order they miss each other. */
+static inline void EBB__F(__merge_halves)(const EBB__ITEM *p, size_t n, EBB__ITEM *to)
+{
+    const EBB__ITEM *l = p, *r = p + n / 2, *l_last = r - 1, *r_last = p + n - 1;
+    for (size_t i = 0; i < n / 2; i++) {
+        bool right = EBB__F(__less)(r, l), left = EBB__F(__less)(r_last, l_last);
+        to[i] = *EBB__F(__pick)(right, l, r);
+        to[n - 1 - i] = *EBB__F(__pick)(left, r_last, l_last);
+        r += right;
+        l += !right;
+        l_last -= left;
+        r_last -= !left;
+    }
+    if (n % 2) {
+        bool right = l > l_last;
+        to[n / 2] = *EBB__F(__pick)(right, l, r);
+        r += right;
+        l += !right;
+    }
+    if (l != l_last + 1 || r != r_last + 1) memcpy(to, p, n * sizeof *p);
+}
+
+/* n items, at least 4, in order into `to`. */
+static inline void EBB__F(__sort_into)(const EBB__ITEM *p, size_t n, EBB__ITEM *to)
+{
+    size_t sorted = n < 8 ? 4 : 8;
+    if (n < 8) {
+        EBB__F(__sort_four)(p, to);
+    } else {
+        EBB__ITEM four[8];
+        EBB__F(__sort_four)(p, four);
+        EBB__F(__sort_four)(p + 4, four + 4);
+        EBB__F(__merge_halves)(four, 8, to);
+    }
+    memcpy(to + sorted, p + sorted, (n - sorted) * sizeof *p);
+    EBB__F(__insert)(to, n, sorted);
+}
+
+/* At most EBB__FEW, equal items as they were. */
+static inline void EBB__F(__sort_few)(EBB__ITEM *p, size_t n)
+{
+    if (EBB__SORT_IS_SMALL(sizeof *p) && n >= 8) {
+        EBB__ITEM half[EBB__FEW];
+        EBB__F(__sort_into)(p, n / 2, half);
+        EBB__F(__sort_into)(p + n / 2, n - n / 2, half + n / 2);
+        EBB__F(__merge_halves)(half, n, p);
+    } else {
+        EBB__F(__insert)(p, n, 1);
     }
 }
 
@@ -296,7 +372,7 @@ static void EBB__F(__sort_part)(EBB__PART part, unsigned splits)
         EBB__F(__sort_part)(left_first ? part : right, splits);
         if (left_first) part = right;
     }
-    if (part.len <= EBB__FEW) EBB__F(__insert)(part.ptr, part.len, 1);
+    if (part.len <= EBB__FEW) EBB__F(__sort_few)(part.ptr, part.len);
     else EBB__F(__sort_by_heap)(part.ptr, part.len);
 }
 
@@ -346,7 +422,7 @@ static inline void EBB__F(__merge_up)(EBB__ITEM *p, size_t left, size_t right,
     const EBB__ITEM *l = copy, *l_end = copy + left, *r = p + left, *r_end = r + right;
     while (l < l_end && r < r_end) {
         bool take_right = EBB__F(__less)(r, l);
-        *p++ = *(take_right ? r : l);
+        *p++ = *EBB__F(__pick)(take_right, l, r);
         r += take_right;
         l += !take_right;
     }
@@ -363,7 +439,7 @@ static inline void EBB__F(__merge_down)(EBB__ITEM *p, size_t left, size_t right,
         bool take_left = EBB__F(__less)(r - 1, l - 1);
         l -= take_left;
         r -= !take_left;
-        *--to = *(take_left ? l : r);
+        *--to = *EBB__F(__pick)(take_left, r, l);
     }
     memcpy(p, copy, (size_t)(r - copy) * sizeof *r);
 }
@@ -391,7 +467,7 @@ static inline ebb__run EBB__F(__next_run)(EBB__ITEM *p, size_t n, size_t begin)
         EBB__F(__reverse)(q, run.len);
     }
     if (run.len < few) {
-        EBB__F(__insert)(q, few, run.len);
+        EBB__F(__sort_few)(q, few);
         run.len = few;
     }
     return run;
@@ -421,7 +497,8 @@ static inline bool EBB__F(_sort_stable)(EBB__ITEM *items, size_t n, ebb_arena *a
     ebb_storage room = {NULL, 0};
     size_t run = EBB__F(__ordered)(items, n);
     if (n <= EBB__FEW || n - run <= EBB__SORT_TAIL) {
-        EBB__F(__insert)(items, n, run);
+        if (n - run <= EBB__SORT_TAIL) EBB__F(__insert)(items, n, run);
+        else EBB__F(__sort_few)(items, n);
         return true;
     }
     if (!ebb_storage_grow(a, &room, 0, n / 2 * sizeof *items)) return false;
@@ -432,44 +509,69 @@ static inline bool EBB__F(_sort_stable)(EBB__ITEM *items, size_t n, ebb_arena *a
 
 /* ---- searching ------------------------------------------------------------------------------- */
 
+/* n where it is so, else 0; by a mask, as in __pick. */
+static inline size_t EBB__F(__if)(bool is_so, size_t n)
+{
+    return n & (0 - (size_t)is_so);
+}
+
 static inline size_t EBB__F(_lower_bound)(const EBB__ITEM *items, size_t n, EBB__ITEM key)
 {
     const EBB__ITEM *p = items;
-    for (; n > 1; n -= n / 2) p += EBB__F(__less)(&p[n / 2 - 1], &key) ? n / 2 : 0;
+    for (; n > 1; n -= n / 2) p += EBB__F(__if)(EBB__F(__less)(&p[n / 2 - 1], &key), n / 2);
     return (size_t)(p - items) + (n && EBB__F(__less)(p, &key));
 }
 
 static inline size_t EBB__F(_upper_bound)(const EBB__ITEM *items, size_t n, EBB__ITEM key)
 {
     const EBB__ITEM *p = items;
-    for (; n > 1; n -= n / 2) p += EBB__F(__less)(&key, &p[n / 2 - 1]) ? 0 : n / 2;
+    for (; n > 1; n -= n / 2) p += EBB__F(__if)(!EBB__F(__less)(&key, &p[n / 2 - 1]), n / 2);
     return (size_t)(p - items) + (n && !EBB__F(__less)(&key, p));
 }
 
 /* ---- the first of a stream ------------------------------------------------------------------- */
 
-/* Full, it is a heap; before, as it comes. */
+/* Full, it is a heap, and ebb__heap its first, the last in order; before, as it comes. */
 typedef struct EBB__TOP {
     EBB__ITEM *ptr;
     size_t len, k;
+    const EBB__ITEM *ebb__heap;
 } EBB__TOP;
 
 static inline EBB__TOP EBB__F(_top_of)(EBB__ITEM *room, size_t k)
 {
-    EBB__TOP top = {room, 0, k};
+    EBB__TOP top = {room, 0, k, NULL};
     return top;
+}
+
+/* It belongs in, or there is still room. */
+static inline bool EBB__F(__top_take)(EBB__TOP *top, EBB__ITEM item)
+{
+    if (top->len == top->k) {
+        if (top->k) EBB__F(__sift)(top->ptr, top->k, 0, item);
+        return top->k > 0;
+    }
+    top->ptr[top->len++] = item;
+    if (top->len < top->k) return true;
+    EBB__F(__make_heap)(top->ptr, top->k);
+    top->ebb__heap = top->ptr;
+    return true;
 }
 
 static inline bool EBB__F(_top_offer)(EBB__TOP *top, EBB__ITEM item)
 {
-    if (top->len < top->k) {
-        top->ptr[top->len++] = item;
-        if (top->len == top->k) EBB__F(__make_heap)(top->ptr, top->k);
-        return true;
-    }
-    if (top->k == 0 || !EBB__F(__less)(&item, &top->ptr[0])) return false;
-    EBB__F(__sift)(top->ptr, top->k, 0, item);
-    return true;
+    if (EBB_LIKELY(top->ebb__heap && !EBB__F(__less)(&item, top->ebb__heap))) return false;
+    return EBB__F(__top_take)(top, item);
+}
+
+static inline void EBB__F(_top_offer_n)(EBB__TOP *top, const EBB__ITEM *items, size_t n)
+{
+    size_t i = 0;
+    while (i < n && !top->ebb__heap && EBB__F(__top_take)(top, items[i])) i++;
+    const EBB__ITEM *last = top->ebb__heap;
+    for (; last && i < n; i++)
+        if (!EBB_LIKELY(!EBB__F(__less)(&items[i], last)))
+            EBB__F(__sift)(top->ptr, top->k, 0, items[i]);
 }
 
 static inline void EBB__F(_top_finish)(EBB__TOP *top)

@@ -36,8 +36,10 @@ static inline EBB__ITEM *EBB__F(_last)(const EBB__N *v)
 static inline EBB__ITEM *EBB__F(_push)(EBB__N *v, EBB__ITEM item)
 {
     if (!EBB_LIKELY(v->len < v->ebb__cap) && !EBB__F(__grow)(v, 1)) return NULL;
-    EBB__ITEM *to = EBB__F(__items)(v) + v->len++;
+    size_t len = v->len;
+    EBB__ITEM *to = EBB__F(__items)(v) + len;
     *to = item;
+    v->len = len + 1; /* last, since *to may be of its type */
     return to;
 }
 

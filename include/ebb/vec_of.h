@@ -61,7 +61,7 @@
  * Lifetime: a pointer to an item is good until the vector grows, or an item before it is inserted
  * or removed.
  * After ebb_arena_rewind a vector that has grown since the mark is dead.
- * Cost: push, O(1) over many, 7 instructions where there is room; it grows to twice its size, in
+ * Cost: push, O(1) over many, 8 instructions where there is room; it grows to twice its size, in
  * place if it is the one object that grows at the arena's floor, else by copying. From 4 KiB on it
  * has a block of its own, and what it outgrows goes back to the thread's cache. Sorting:
  * ebb/sort_of.h.

@@ -41,15 +41,15 @@ static size_t compared;
 
 /* One that invents its keys while it is asked, so that each pivot is as bad as can be. (M. Douglas
    McIlroy, A Killer Adversary for Quicksort.) */
-enum { GAS = UINT32_MAX };
+static const uint32_t gas = UINT32_MAX;
 static uint32_t *killer_value, killer_solid, killer_candidate;
 static bool killer_less(uint32_t a, uint32_t b)
 {
     compared++;
-    if (killer_value[a] == GAS && killer_value[b] == GAS)
+    if (killer_value[a] == gas && killer_value[b] == gas)
         killer_value[a == killer_candidate ? a : b] = killer_solid++;
-    if (killer_value[a] == GAS) killer_candidate = a;
-    else if (killer_value[b] == GAS) killer_candidate = b;
+    if (killer_value[a] == gas) killer_candidate = a;
+    else if (killer_value[b] == gas) killer_candidate = b;
     return killer_value[a] < killer_value[b];
 }
 #define EBB_SORT       killed, uint32_t
@@ -196,8 +196,12 @@ Test(sort, the_first_of_a_stream)
         size_t k = rng_below(&r, 300);
         up_top top = up_top_of(room, k);
         size_t taken = 0;
-        for (size_t i = 0; i < n; i++) taken += up_top_offer(&top, in[i]);
-        cr_assert(top.len == (k < n ? k : n) && taken >= top.len);
+        size_t half = rng_one_in(&r, 2) ? n / 2 : k / 2 < n ? k / 2 : 0;
+        for (size_t i = 0; i < half; i++) taken += up_top_offer(&top, in[i]);
+        cr_assert(top.len == (k < half ? k : half) && taken >= top.len);
+        up_top_offer_n(&top, in + half, (n - half) / 2);
+        for (size_t i = half + (n - half) / 2; i < n; i++) up_top_offer(&top, in[i]);
+        cr_assert(top.len == (k < n ? k : n));
         up_top_finish(&top);
         cr_assert_eq(memcmp(top.ptr, wanted, top.len * sizeof *wanted), 0);
     }
@@ -251,6 +255,21 @@ Test(sort, a_failed_stable_sort_leaves_the_array_as_it_was)
     ebb_arena_destroy(&a);
 }
 
+Test(sort, a_stable_sort_gives_its_room_back)
+{
+    ebb_arena *a = ebb_arena_create(NULL);
+    ebb_arena_stats once, often;
+    rng r = {11};
+    for (int i = 0; i < 50; i++) {
+        make(RANDOM, 800, &r);
+        cr_assert(up_sort_stable(got, 800, a));
+        if (i == 0) ebb_arena_get_stats(a, &once);
+    }
+    ebb_arena_get_stats(a, &often);
+    cr_assert(!layout_is_plain() || often.used <= once.used + 1024, "%zu", often.used);
+    ebb_arena_destroy(&a);
+}
+
 static size_t comparisons(shape s, size_t n, bool stable)
 {
     ebb_arena *a = ebb_arena_create(NULL);
@@ -290,7 +309,7 @@ Test(sort, not_even_the_worst_there_is)
         killer_value = value;
         killer_solid = killer_candidate = 0;
         compared = 0;
-        for (uint32_t i = 0; i < MOST; i++) value[i] = GAS, got[i] = i;
+        for (uint32_t i = 0; i < MOST; i++) value[i] = gas, got[i] = i;
         if (first) killed_sort_first(got, MOST, MOST / 2);
         else killed_sort(got, MOST);
         for (size_t i = 1; i < (first ? MOST / 2 : MOST); i++)

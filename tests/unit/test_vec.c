@@ -260,6 +260,30 @@ Test(vec, one_that_grows_alone_grows_in_place)
     ebb_arena_destroy(&a);
 }
 
+Test(vec, growth_is_seldom)
+{
+    ebb_arena *a = ebb_arena_create(NULL);
+    ebb_fault_params none = {.nth = 0};
+    ebb_fault *f = ebb_fault_begin((ebb_watch){.arena = a}, &none, NULL);
+    ints v = ints_in(a);
+    tags t = tags_in(a);
+    ints_fill(&v, 100000);
+    cr_assert(ebb_fault_seen(f) < 20, "%d allocations", (int)ebb_fault_seen(f));
+    tags_fill(&t, 100000);
+    cr_assert(ebb_fault_seen(f) < 40, "%d allocations", (int)ebb_fault_seen(f));
+    ebb_fault_end(&f);
+    ebb_arena_destroy(&a);
+}
+
+Test(vec, headroom_that_can_not_be_counted_is_refused)
+{
+    ebb_arena *a = ebb_arena_create(NULL);
+    plain_tags v = plain_tags_in(a);
+    const size_t wraps_to_4 = SIZE_MAX / 5 * 4 + 4;
+    cr_assert(!plain_tags_reserve_headroom(&v, wraps_to_4));
+    ebb_arena_destroy(&a);
+}
+
 static int ranked(ebb_arena *a, size_t n, bool stable)
 {
     nodes v = nodes_in(a);
