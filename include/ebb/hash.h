@@ -67,16 +67,26 @@ static inline uint64_t ebb__load32(const char *p)
     return v;
 }
 
-/* Up to 16 bytes as two words, which overlap where there are fewer; the size tells 0 from none. */
+/* 4 to 16 bytes as two words, from four that overlap: with no branch for how many there are, which
+   the processor could not foresee. */
+static inline uint64_t ebb__head(const char *p, size_t size)
+{
+    return ebb__load32(p) << 32 | ebb__load32(p + (size >> 3 << 2));
+}
+
+static inline uint64_t ebb__tail(const char *p, size_t size)
+{
+    const char *last = p + size - 4;
+    return ebb__load32(last) << 32 | ebb__load32(last - (size >> 3 << 2));
+}
+
+/* Up to 16 bytes; the size tells a 0 from none. */
 static inline uint64_t ebb__hash_short(const char *p, size_t size, uint64_t seed)
 {
     uint64_t a = 0, b = 0;
-    if (size >= 8) {
-        a = ebb__load64(p);
-        b = ebb__load64(p + size - 8);
-    } else if (size >= 4) {
-        a = ebb__load32(p);
-        b = ebb__load32(p + size - 4);
+    if (EBB_LIKELY(size >= 4)) {
+        a = ebb__head(p, size);
+        b = ebb__tail(p, size);
     } else if (size > 0) {
         a = (uint64_t)(unsigned char)p[0] << 16 | (uint64_t)(unsigned char)p[size / 2] << 8 |
             (unsigned char)p[size - 1];
@@ -97,12 +107,9 @@ static inline bool ebb__same_bytes(ebb_str a, ebb_str b)
     size_t n = a.len;
     if (n != b.len) return false;
     if (n > 16) return memcmp(a.ptr, b.ptr, n) == 0;
-    if (n >= 8)
-        return ebb__load64(a.ptr) == ebb__load64(b.ptr) &&
-               ebb__load64(a.ptr + n - 8) == ebb__load64(b.ptr + n - 8);
-    if (n >= 4)
-        return ebb__load32(a.ptr) == ebb__load32(b.ptr) &&
-               ebb__load32(a.ptr + n - 4) == ebb__load32(b.ptr + n - 4);
+    if (EBB_LIKELY(n >= 4))
+        return ebb__head(a.ptr, n) == ebb__head(b.ptr, n) &&
+               ebb__tail(a.ptr, n) == ebb__tail(b.ptr, n);
     for (size_t i = 0; i < n; i++)
         if (a.ptr[i] != b.ptr[i]) return false;
     return true;

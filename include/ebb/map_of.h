@@ -196,7 +196,8 @@ typedef struct EBB__ITER {
     const uint8_t *ebb__tags; /* these two as they were when it last went on */
     size_t ebb__len;
     size_t ebb__group;
-    uint32_t ebb__left; /* entries of the group still to come, as bits */
+    EBB__SLOT *ebb__slots; /* of the group */
+    uint32_t ebb__left;    /* its entries still to come, as bits */
     unsigned ebb__lane;
 } EBB__ITER;
 
@@ -552,6 +553,7 @@ static inline EBB__ITER EBB__F(_each)(EBB__N *m)
     i.ebb__map = m;
     i.ebb__tags = m->ebb__tags;
     i.ebb__len = m->len;
+    i.ebb__slots = m->ebb__slots;
     i.ebb__left = EBB__F(__in_group)(m, 0);
     return i;
 }
@@ -564,22 +566,18 @@ static inline bool EBB__F(__is_stale)(const EBB__ITER *i, const char *function)
     return true;
 }
 
-static inline EBB__SLOT *EBB__F(__slot_at)(const EBB__ITER *i)
-{
-    return i->ebb__map->ebb__slots + i->ebb__group * EBB__GROUP + i->ebb__lane;
-}
-
 static inline bool EBB__F(_next)(EBB__ITER *i)
 {
     const EBB__N *m = i->ebb__map;
     if (EBB__F(__is_stale)(i, EBB__TEXT(EBB__F(_next)))) return false;
     while (!i->ebb__left) {
         if (i->ebb__group >= m->ebb__mask) return false;
+        i->ebb__slots += EBB__GROUP;
         i->ebb__left = EBB__F(__in_group)(m, ++i->ebb__group);
     }
     i->ebb__lane = ebb__lowest_bit(i->ebb__left);
     i->ebb__left &= i->ebb__left - 1;
-    EBB__ENTRY *e = &EBB__AT(*EBB__F(__slot_at)(i));
+    EBB__ENTRY *e = &EBB__AT(*EBB__F(__nth)(i->ebb__slots, i->ebb__lane));
     i->key = e->key;
 #ifdef EBB__V
     i->val = &e->val;
@@ -593,7 +591,7 @@ static inline void EBB__F(_remove_at)(EBB__ITER *i)
     if (EBB__F(__is_stale)(i, EBB__TEXT(EBB__F(_remove_at)))) return;
     EBB__PLACE at;
     at.tag = m->ebb__tags + i->ebb__group * EBB__GROUP_SIZE + i->ebb__lane;
-    at.slot = EBB__F(__slot_at)(i);
+    at.slot = i->ebb__slots + i->ebb__lane;
     EBB__F(__remove)(m, at);
     i->ebb__len--;
     if (!m->ebb__mask) i->ebb__left >>= 1;
