@@ -360,6 +360,8 @@ void ebb__cache_push(unsigned klass, void *block);
 void ebb__cache_flush(thread *t);
 void ebb__process_init(void);
 unsigned ebb__thread_id(const thread *t);
+/* Call fn on each thread that exits, after its scopes have ended. Once for each fn. */
+void ebb__at_thread_exit(void (*fn)(void));
 
 /* depot.c */
 unsigned ebb__depot_take(unsigned klass, unsigned want, void **ret_list);
@@ -605,6 +607,9 @@ void ebb__end_scope(ebb_arena *a, const char *function, void *site);
 /* misuse.c */
 void ebb__report(ebb_severity severity, const char *function, const ebb_arena *a, const char *fmt,
                  ...) EBB_PRINTF(4, 5);
+/* About something that is no arena. */
+void ebb__report_named(ebb_severity severity, const char *function, const char *name,
+                       const char *fmt, ...) EBB_PRINTF(4, 5);
 bool ebb__check_live(const ebb_arena *a, const char *function);
 bool ebb__check_usable(ebb_arena *a, const char *function);
 void ebb__checks_init(void);

@@ -32,6 +32,11 @@ const char *ebb_version(void)
 #undef TEXT
 }
 
+uint64_t ebb_clock_ns(void)
+{
+    return os_clock_ns();
+}
+
 /* ---- statuses -------------------------------------------------------------------------------- */
 
 const char *ebb_status_text(int status)
@@ -80,24 +85,40 @@ static const char *object_name(const ebb_arena *a)
     return a && (a->bits & (LIVE | ADOPTED)) ? ebb_arena_name(a) : "?";
 }
 
-void ebb__report(ebb_severity severity, const char *function, const ebb_arena *a, const char *fmt,
-                 ...)
+static void report(ebb_misuse *what, const char *fmt, va_list args)
 {
     char text[LINE_MAX_LENGTH];
-    if (severity == EBB_MENDED && ebb__checks_level() == EBB_CHECKS_OFF) return;
-    ebb_misuse what = {severity, function, object_name(a), text};
-    int n = snprintf(text, sizeof text, "%s(\"%s\"): ", function, what.object);
-    va_list args;
-    va_start(args, fmt);
+    if (what->severity == EBB_MENDED && ebb__checks_level() == EBB_CHECKS_OFF) return;
+    what->text = text;
+    int n = snprintf(text, sizeof text, "%s(\"%s\"): ", what->function, what->object);
     if (n > 0 && (size_t)n < sizeof text) vsnprintf(text + n, sizeof text - (size_t)n, fmt, args);
-    va_end(args);
     os_lock(&lock);
     ebb_misuse_fn *fn = handler;
     void *ctx = handler_ctx;
     memcpy(ebb__last_misuse, text, sizeof text);
     os_unlock(&lock);
-    if (fn) fn(ctx, &what);
-    else default_handler(&what);
+    if (fn) fn(ctx, what);
+    else default_handler(what);
+}
+
+void ebb__report(ebb_severity severity, const char *function, const ebb_arena *a, const char *fmt,
+                 ...)
+{
+    ebb_misuse what = {severity, function, object_name(a), NULL};
+    va_list args;
+    va_start(args, fmt);
+    report(&what, fmt, args);
+    va_end(args);
+}
+
+void ebb__report_named(ebb_severity severity, const char *function, const char *name,
+                       const char *fmt, ...)
+{
+    ebb_misuse what = {severity, function, name, NULL};
+    va_list args;
+    va_start(args, fmt);
+    report(&what, fmt, args);
+    va_end(args);
 }
 
 void ebb__watcher_misuse(const char *function, const char *text)

@@ -18,8 +18,9 @@ void os_release(void *ptr, size_t size);
 /* The contents are no longer needed; the range stays usable. lazily: when the system wants them. */
 void os_discard(void *ptr, size_t size, bool lazily);
 
-/* Milliseconds of a coarse clock that never goes back. */
+/* Milliseconds of a coarse clock that never goes back; nanoseconds of an exact one. */
 uint64_t os_clock_ms(void);
+uint64_t os_clock_ns(void);
 
 /* Every other thread of the process has passed a full memory barrier when this returns; false if
    the system can't do that. */
@@ -31,7 +32,20 @@ typedef pthread_mutex_t os_lock_t;
 #define OS_LOCK_INIT PTHREAD_MUTEX_INITIALIZER
 void os_lock(os_lock_t *l);
 void os_unlock(os_lock_t *l);
+void os_lock_init(os_lock_t *l);
 void os_lock_reset(os_lock_t *l); /* in a forked child */
+
+/* A condition: wait for a signal with the lock released meanwhile. False: os_clock_ns has reached
+   the deadline; UINT64_MAX: there is none. It may also return true without a signal. */
+typedef pthread_cond_t os_cond_t;
+void os_cond_init(os_cond_t *c);
+bool os_cond_wait(os_cond_t *c, os_lock_t *l, uint64_t deadline_ns);
+void os_cond_signal(os_cond_t *c);
+void os_cond_broadcast(os_cond_t *c);
+void os_cond_destroy(os_cond_t *c);
+
+/* Add 1 to a counter that others poll: an eventfd, or any descriptor that takes 8 bytes. */
+void os_event_write(int fd);
 
 /* Call fn once in the process, before the first return from here. */
 void os_once(void (*fn)(void));

@@ -4,6 +4,7 @@
 #define _GNU_SOURCE
 #include "os.h"
 
+#include <errno.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -52,6 +53,13 @@ uint64_t os_clock_ms(void)
     return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
+uint64_t os_clock_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
 bool os_barrier_all(void)
 {
 #if defined(__linux__) && defined(__NR_membarrier)
@@ -73,9 +81,52 @@ void os_unlock(os_lock_t *l)
     pthread_mutex_unlock(l);
 }
 
+void os_lock_init(os_lock_t *l)
+{
+    pthread_mutex_init(l, NULL);
+}
+
 void os_lock_reset(os_lock_t *l)
 {
     pthread_mutex_init(l, NULL);
+}
+
+void os_cond_init(os_cond_t *c)
+{
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(c, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+}
+
+bool os_cond_wait(os_cond_t *c, os_lock_t *l, uint64_t deadline_ns)
+{
+    if (deadline_ns == UINT64_MAX) return pthread_cond_wait(c, l) == 0;
+    struct timespec until = {(time_t)(deadline_ns / 1000000000), (long)(deadline_ns % 1000000000)};
+    return pthread_cond_timedwait(c, l, &until) != ETIMEDOUT;
+}
+
+void os_cond_signal(os_cond_t *c)
+{
+    pthread_cond_signal(c);
+}
+
+void os_cond_broadcast(os_cond_t *c)
+{
+    pthread_cond_broadcast(c);
+}
+
+void os_cond_destroy(os_cond_t *c)
+{
+    pthread_cond_destroy(c);
+}
+
+void os_event_write(int fd)
+{
+    const uint64_t one = 1;
+    ssize_t n = write(fd, &one, sizeof one);
+    (void)n; /* full means that it is readable already */
 }
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;

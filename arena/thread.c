@@ -136,10 +136,27 @@ static void thread_unlist(thread *t)
     }
 }
 
+/* What layers above keep for a thread. Few, and never taken back. */
+enum { EXITS_MOST = 4 };
+static void (*exits[EXITS_MOST])(void);
+static _Atomic unsigned exit_count;
+
+void ebb__at_thread_exit(void (*fn)(void))
+{
+    ebb__thread_get();
+    os_lock(&lock);
+    unsigned n = atomic_load_explicit(&exit_count, memory_order_relaxed);
+    exits[n] = fn;
+    atomic_store_explicit(&exit_count, n + 1, memory_order_release);
+    os_unlock(&lock);
+}
+
 static void thread_exit(void *value)
 {
     thread *t = value;
     ebb__thread_exit_scopes(t);
+    unsigned n = atomic_load_explicit(&exit_count, memory_order_acquire);
+    for (unsigned i = n; i-- > 0;) exits[i]();
     ebb__profile_merge(t);
     ebb__credit_flush(t);
     ebb__cache_flush(t);

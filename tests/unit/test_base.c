@@ -25,6 +25,7 @@ Test(base, status_codes_are_frozen)
     cr_assert_eq(EBB_E_INVALID, -9);
     cr_assert_eq(EBB_E_IO, -10);
     cr_assert_eq(EBB_E_UNSUPPORTED, -11);
+    cr_assert_eq(EBB_E_REFUSED, -12);
 }
 
 Test(base, each_status_has_its_text_and_its_name)
