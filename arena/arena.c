@@ -102,10 +102,15 @@ static void pop_cleanup(ebb_cleanup *c)
     if (t) t->cleanups--;
 }
 
+/* The row at once, until one of them has begun or registered something that goes before the rest. */
 static void pop_hold(ebb_arena *a, hold *h)
 {
-    if (h->first) pop_cleanup(h->first);
-    else a->undo = h->next;
+    const link here = link_to(h, HOLD);
+    if (!h->first) a->undo = h->next;
+    while (h->first) {
+        pop_cleanup(h->first);
+        if (a->undo != here || (a->ext && a->ext->first_child)) return;
+    }
 }
 
 static void pop_adopted(ebb_arena *a, ebb_arena *child)

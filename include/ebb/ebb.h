@@ -14,6 +14,7 @@
 #include "intern.h"
 #include "list.h"
 #include "map.h"
+#include "pool.h"
 #include "profile.h"
 #include "scope.h"
 #include "source.h"

@@ -14,23 +14,32 @@
  *     if (!d) return 503;
  *
  * For connections, parsers, compressors, contexts of a cipher, large tables: what costs more to set
- * up than to clear. Not for plain memory, which an arena hands out faster (ebb/arena.h); buffers that
- * are worth keeping have a pool of their own (ebb/bufpool.h). ebb/pool_of.h makes the calls typed.
+ * up than to clear. Not for plain memory, which an arena hands out faster (ebb/arena.h); buffers
+ * that are worth keeping have a pool of their own (ebb/bufpool.h). ebb/pool_of.h makes the calls
+ * typed.
  *
- * Of max_size objects each one is idle in the pool, or out: lent to a scope, or to nobody's scope
- * (arena NULL) until it is released by hand. Each call says what it wants when none is idle and no
- * more may be made: to fail at once, to wait until a deadline, or to be told. Who waits is served in
- * the order of arrival, and is handed the object; nobody overtakes. Exhaustion never makes a scope
- * fail.
+ * Of max_size objects each one is idle in the pool, or in use: lent to a scope, or to nobody's
+ * scope (arena NULL) until it is released by hand, or set aside for who waits. Each call says what
+ * it wants when none is idle and no more may be made: to fail at once, to wait until a deadline, or
+ * to be told. Who waits is served in the order of arrival, and is handed the object; nobody
+ * overtakes. Exhaustion never makes a scope fail.
  *
  * Idle objects wait in magazines, one per thread, over a depot that all share (Jeff Bonwick and
- * Jonathan Adams, "Magazines and Vmem", USENIX 2001); a magazine grows while its thread comes to the
- * depot often. Before anybody fails or waits, idle objects are fetched back from all magazines, so
- * none is ever stranded in a thread that does not need it.
+ * Jonathan Adams, "Magazines and Vmem", USENIX 2001); a magazine grows while its thread comes to
+ * the depot often. Before anybody fails or waits, idle objects are fetched back from all magazines,
+ * so none is ever stranded in a thread that does not need it.
  *
- * With EBB_POOL=off in the environment nothing is kept: each acquire makes an object, each release
- * destroys it, for AddressSanitizer and Valgrind, which then see the use of one that has gone home.
- * What is idle in a pool is poisoned for both in any case. max_size and waiting are as ever.
+ * With EBB_POOL=off in the environment when a pool is created it keeps nothing: each acquire makes
+ * an object, each release resets and destroys it, for AddressSanitizer and Valgrind, which then see
+ * the use of one that has gone home. What is idle in a pool is poisoned for both in any case.
+ * max_size and waiting are as ever; nothing is made beforehand.
+ *
+ * Memory: the pool's own, counted in no arena's and no budget's; an object costs 64 to 128 bytes
+ * more than its size. The first 256 pools of a process have magazines; others take their lock.
+ *
+ * Fork: the child has copies of the pools with what is idle in them, and of the objects that are
+ * out those of the forking thread. Mind what an object stands for: a socket is then shared by two
+ * processes. Other threads' waits are not in the child.
  */
 #ifndef EBB_POOL_H
 #define EBB_POOL_H
@@ -47,45 +56,59 @@ typedef struct ebb_pool ebb_pool;
 /* ---- a pool's life --------------------------------------------------------------------------- */
 
 /**
- * What a pool is to be like. Zeroed fields mean what their comments say.
+ * What a pool is to be like: EBB_POOL_PARAMS_INIT, or zeroes, which mean what the comments say.
  *
- * The hooks get @ctx and the object. They are called with no lock held, by the thread that acquires,
- * releases, ends the scope, trims or destroys, and may use other pools; not this one. A hook must not
- * leave by ebb_raise or longjmp.
+ * Each hook may be NULL. They get @ctx and the object, and are called with no lock held by the
+ * thread that acquires, releases, ends the scope, trims or destroys. They may use anything of Ebb
+ * but this pool (whose calls would not return) and must not leave by ebb_raise or longjmp.
  */
 typedef struct ebb_pool_params {
-    const char *name;  /**< for reports and statistics; copied; NULL: "?" */
+    const char *name;  /**< for reports and statistics; copied, up to 47 bytes; NULL: "?" */
     size_t size;       /**< bytes of an object; at least 1 */
-    size_t align;      /**< a power of two, up to 4096; 0: as malloc does */
-    uint32_t min_size; /**< made by ebb_pool_create, and what shrinking leaves */
-    uint32_t max_size; /**< at most so many exist, idle and out; 0: 2^31 */
-    uint32_t idle_ms;  /**< what lay idle for about so long is destroyed, a few at a time, when
-                            somebody uses the pool; 0: only ebb_pool_trim does that */
-    void *ctx;         /**< kept for the hooks */
-    /** Make the object of zeroed memory. false: it can't; destroy won't be called. */
+    size_t align;      /**< a power of two up to 4096; all have at least 64 */
+    uint32_t min_size; /**< made by ebb_pool_create; shrinking leaves so many, idle and in use */
+    uint32_t max_size; /**< at most so many exist, idle and in use; 0: 2^31 */
+    uint32_t
+        idle_ms; /**< what lay in the depot unused for about so long is destroyed, a few at a time,
+                            by who sends an object home; 0: only ebb_pool_trim does that */
+    void *ctx;   /**< kept for the hooks */
+    /** Make the object of zeroed memory. false: it can't; destroy is not called. NULL: zeroes will
+        do. */
     bool (*create)(void *ctx, void *object);
-    /** On its way home, whatever was done with it: let go of what the request left in it. false:
-        it is no good any more, and is destroyed. */
+    /** On its way home, whatever was done with it: let go of what the request left in it. false: it
+        is no good any more, and is destroyed. NULL: the next one finds it as it was left. */
     bool (*reset)(void *ctx, void *object);
-    /** Idle till now, about to be lent: is it still good? false: it is destroyed, and another taken
-        or made in its place. */
+    /** Idle till now, and about to be lent: is it still good? false: it is destroyed, and another
+        taken or made in its place. Not asked about a fresh one, nor about one that is handed straight
+        to who waits. */
     bool (*validate)(void *ctx, void *object);
+    /** Unmake it: at trimming and destroying, and after a false of reset or validate. */
     void (*destroy)(void *ctx, void *object);
 } ebb_pool_params;
+
+/* clang-format off */
+#ifdef __cplusplus
+#define EBB_POOL_PARAMS_INIT {}
+#else
+#define EBB_POOL_PARAMS_INIT {0}
+#endif
+/* clang-format on */
 
 /**
  * Return a new pool with @params->min_size idle objects.
  * Lifetime: until ebb_pool_destroy; copies *@params, keeps its ctx.
- * Fails: NULL, nothing left behind, and *@ret_why (may be NULL): EBB_E_INVALID (size 0 or too large,
- * align, min_size above max_size; said in a misuse report), EBB_E_MEMORY, EBB_E_REFUSED (create said
- * no).
+ * Fails: NULL, nothing left behind, and *@ret_why (may be NULL): EBB_E_INVALID (size 0 or too
+ * large, align, min_size above max_size; said in a misuse report), EBB_E_MEMORY, EBB_E_REFUSED
+ * (create said no).
  * Cost: min_size creates.
  */
 EBB_API ebb_pool *ebb_pool_create(const ebb_pool_params *params, ebb_status *ret_why);
 
 /**
  * Destroy all objects and the pool. All must be home, and nobody be waiting: else that is misuse,
- * reported with who holds the oldest and where it was acquired, and the pool stays as it was.
+ * reported with how many are out, who holds the oldest and where it was acquired. The handle is
+ * nulled all the same; the pool lives on, and what is out goes home to it. (To make threads that
+ * wait leave, give them deadlines.)
  * Threads: no other may be using the pool.
  */
 EBB_API void ebb_pool_destroy(ebb_pool **pool);
@@ -97,9 +120,10 @@ EBB_API void ebb_pool_destroy(ebb_pool **pool);
 EBB_API size_t ebb_pool_trim(ebb_pool *pool);
 
 /**
- * From now on at most @max_size objects may exist. Fewer than there are: the idle ones are destroyed
- * at once, the others as they come home. More: who waits is served.
- * Fails: false, reported as misuse, nothing changed: 0, below min_size or above 2^31.
+ * From now on at most @max_size objects may exist. Fewer than there are: the idle ones are
+ * destroyed at once, the others as they come home. More: who waits is served.
+ * Fails: false, nothing changed, and a misuse report, where @max_size is 0, below min_size or above
+ * 2^31.
  */
 EBB_API bool ebb_pool_set_max(ebb_pool *pool, uint32_t max_size);
 
@@ -109,8 +133,9 @@ EBB_API bool ebb_pool_set_max(ebb_pool *pool, uint32_t max_size);
  * Return an object for @a: in scope, it goes home when @a ends, is reset, or rewinds past this
  * moment, unless it was released before. @a NULL: it is out until ebb_pool_release.
  * Its bytes are as create or reset left them.
- * Fails: NULL, and *@ret_why (may be NULL): EBB_E_EXHAUSTED (all are out), EBB_E_MEMORY, EBB_E_REFUSED
- * (create said no). @a is as it was: this neither sticks nor jumps.
+ * Fails: NULL, and *@ret_why (may be NULL): EBB_E_EXHAUSTED (all are in use), EBB_E_REFUSED (create
+ * said no, and none is idle), EBB_E_MEMORY, or what ebb_failed(@a) says if @a has failed and sticks
+ * to it. @a is as it was: this neither sticks nor jumps.
  * Cost: constant, from the thread's magazine; else a lock, or a create.
  * Threads: the holder of @a.
  */
@@ -118,7 +143,8 @@ EBB_API void *ebb_pool_acquire(ebb_pool *pool, ebb_arena *a, ebb_status *ret_why
 
 /**
  * As ebb_pool_acquire, but when all are out wait for one, behind those who wait already, until
- * ebb_clock_ns() reaches @deadline_ns; UINT64_MAX: for ever.
+ * ebb_clock_ns() reaches @deadline_ns; UINT64_MAX: for ever; a deadline that has passed: as
+ * ebb_pool_acquire.
  * Fails: EBB_E_TIMEOUT in place of EBB_E_EXHAUSTED.
  */
 EBB_API void *ebb_pool_acquire_by(ebb_pool *pool, ebb_arena *a, uint64_t deadline_ns,
@@ -133,27 +159,31 @@ typedef struct ebb_pool_notice {
         flag, write to a pipe, uv_async_send) and return. It must not call Ebb. NULL: none. */
     void (*fn)(void *ctx);
     void *ctx;
-    int eventfd; /**< 1 is written to it as 8 bytes; ignored if has_eventfd is false */
+    int eventfd; /**< if has_eventfd: 1 is written to it as 8 bytes; that it is full is no matter */
     bool has_eventfd;
 } ebb_pool_notice;
 
 /**
- * Ask for an object for @a without blocking. One is idle or can be made: return EBB_OK, and
- * *@ret_wait is ready to be taken. Else queue up behind who waits already: return EBB_E_EXHAUSTED
- * and *@ret_wait; when an object comes home it is set aside for it, and *@notice (copied) says so.
- * Lifetime: *@ret_wait is in scope of @a: with it goes the place in the queue, or the object that was
- * set aside. After ebb_pool_take or ebb_pool_wait_cancel it is gone.
- * Fails: EBB_E_MEMORY, EBB_E_REFUSED, with *@ret_wait NULL and @a as it was.
+ * Ask for an object for @a without blocking. If one is idle, or may be made, it is set aside:
+ * return EBB_OK, and nobody is told. Else queue up behind who waits already: return
+ * EBB_E_EXHAUSTED; when an object comes home it is set aside, and *@notice (copied; NULL: none, ask
+ * by ebb_pool_take) says so, once. In both cases *@ret_wait is what ebb_pool_take wants.
+ * Lifetime: *@ret_wait is in scope of @a: with it goes the place in the queue, or the object that
+ * was set aside. After ebb_pool_take has not said EBB_E_EXHAUSTED, or ebb_pool_wait_cancel, it is
+ * gone.
+ * Fails: EBB_E_MEMORY, or ebb_failed(@a), with *@ret_wait NULL and @a as it was.
  * Threads: the holder of @a, which is not NULL.
  */
 EBB_API ebb_status ebb_pool_acquire_async(ebb_pool *pool, ebb_arena *a,
                                           const ebb_pool_notice *notice, ebb_pool_wait **ret_wait);
 
 /**
- * Take what was set aside for *@wait, for its arena, and null *@wait.
- * Fails: NULL, and *@ret_why (may be NULL): EBB_E_EXHAUSTED, nothing yet: *@wait goes on waiting;
- * EBB_E_MEMORY or EBB_E_REFUSED (create said no, where it was a free place that was set aside): *@wait
- * is over and nulled.
+ * Take what was set aside for *@wait for its arena, as ebb_pool_acquire does (a rewind past this
+ * moment sends it home), and null *@wait.
+ * Fails: NULL, and *@ret_why (may be NULL): EBB_E_EXHAUSTED: nothing yet, *@wait goes on waiting;
+ * EBB_E_INVALID: *@wait is NULL. Any other: *@wait is over and nulled, and what was set aside goes
+ * to the next: EBB_E_REFUSED (a free place was set aside, and create said no), EBB_E_MEMORY or
+ * ebb_failed of its arena.
  * Threads: the holder of its arena.
  */
 EBB_API void *ebb_pool_take(ebb_pool_wait **wait, ebb_status *ret_why);
@@ -164,30 +194,35 @@ EBB_API void ebb_pool_wait_cancel(ebb_pool_wait **wait);
 /* ---- giving back ----------------------------------------------------------------------------- */
 
 /**
- * Send @object home before its scope ends. NULL is ignored. What is not out, is another pool's, or
- * no pool's is misuse, and is reported with where it was acquired and where it was released before.
+ * Send @object home before its scope ends. NULL is ignored. What is not out, or is another pool's,
+ * is misuse, and is reported with where it was acquired and where it was released before. (Of a
+ * pointer that no pool ever handed out, 64 bytes before it are read.)
  * Lifetime: @object is dead.
  * Cost: constant, and the reset; a lock when somebody waits, or the magazine is full.
  * Threads: the holder of its scope; any, if it was acquired for none.
  */
 EBB_API void ebb_pool_release(ebb_pool *pool, void *object);
 
-/** As ebb_pool_release, for an object that is no good any more: it is destroyed, and its place is
-    free for another. */
+/** As ebb_pool_release, for an object that is no good any more: it is destroyed without being reset,
+    and its place is free for another. */
 EBB_API void ebb_pool_discard(ebb_pool *pool, void *object);
 
 /**
- * Make the scope that @object was lent to @to, which may be NULL (see ebb_pool_acquire).
- * Fails: false, nothing changed: @to has no memory, or @object is not out (misuse).
+ * Lend @object to @to instead, from this moment of @to on; NULL: to nobody's scope (see
+ * ebb_pool_acquire).
+ * Fails: false, nothing changed: @to has no memory or has failed, or @object is not out (misuse).
  * Threads: the holder of both scopes.
  */
 EBB_API bool ebb_pool_move(ebb_pool *pool, void *object, ebb_arena *to);
 
 /**
- * Take @object out of the pool and out of its scope: it no longer counts in max_size, and another may
- * be made in its place. For what turned out to be needed for long. Return @object.
+ * Take @object out of the pool and out of its scope: it no longer counts in max_size, and another
+ * may be made in its place, first of all for who waits. For what turned out to be needed for long.
+ * Return @object; NULL: it is not out (misuse).
  * Lifetime: until ebb_pool_discard, or ebb_pool_release, which takes it in again if there is a free
- * place, and else discards it. ebb_pool_destroy counts it as out. Threads: as ebb_pool_release.
+ * place, and else resets and destroys it. It may be moved and referred to as before;
+ * ebb_pool_destroy and ebb_pool_each_out count it as out.
+ * Threads: as ebb_pool_release.
  */
 EBB_API void *ebb_pool_detach(ebb_pool *pool, void *object);
 
@@ -196,18 +231,21 @@ EBB_API void *ebb_pool_detach(ebb_pool *pool, void *object);
 /** A loan of an object, told from the later loans of the same object. */
 typedef struct ebb_pool_ref {
     void *object;
-    uint32_t generation; /**< private */
+    uint64_t loan;   /**< private */
+    uint32_t number; /**< private */
 } ebb_pool_ref;
 
-/** Return a reference to the present loan of @object. Threads: as ebb_pool_release. */
-EBB_API ebb_pool_ref ebb_pool_ref_to(const ebb_pool *pool, void *object);
+/** Return a reference to the present loan of @object; of what is not out (misuse), one to nothing.
+    Threads: as ebb_pool_release. */
+EBB_API ebb_pool_ref ebb_pool_ref_to(ebb_pool *pool, void *object);
 
 /**
- * Return the object if @ref's loan still lasts; NULL if it has gone home since, whoever has it now.
- * For those who keep a pointer where the scope may end without their knowing.
- * Threads: as ebb_pool_release. @pool must be alive.
+ * Return the object if @ref's loan still lasts; NULL if it has gone home since, whoever has it now,
+ * or was destroyed. For code that keeps a pointer beyond its own request's steps, and is called
+ * again where the scope may have ended, or the object been released.
+ * Cost: a lock. Threads: any; but that it lasts is certain only to who holds its scope.
  */
-EBB_API void *ebb_pool_ref_get(const ebb_pool *pool, ebb_pool_ref ref);
+EBB_API void *ebb_pool_ref_get(ebb_pool *pool, ebb_pool_ref ref);
 
 /* ---- what is going on ------------------------------------------------------------------------ */
 
@@ -216,21 +254,24 @@ EBB_API void *ebb_pool_ref_get(const ebb_pool *pool, ebb_pool_ref ref);
 
 typedef struct ebb_pool_stats {
     uint32_t min_size, max_size;
-    uint32_t exist;      /**< idle and out, but for detached ones */
-    uint32_t idle;       /**< of them; those in magazines too */
-    uint32_t in_use;     /**< the rest: out */
-    uint32_t detached;   /**< out, not counted above */
-    uint32_t high_water; /**< the most that were out of the depot at once: out, or in magazines */
+    uint32_t exist;      /**< and are being made; but for detached ones */
+    uint32_t idle;       /**< of them, in the depot and in magazines */
+    uint32_t in_use;     /**< the rest: lent, set aside, being made or unmade */
+    uint32_t detached;   /**< not counted above */
+    uint32_t high_water; /**< the most that were out of the depot at once; some of those may have
+                              been idle in magazines */
     uint32_t waiting;    /**< in the queue now */
-    uint64_t acquired, released;
-    uint64_t created, destroyed; /**< hooks, or what they would have been */
-    uint64_t discarded;  /**< of the destroyed: no good, by validate, reset or ebb_pool_discard */
-    uint64_t exhausted;  /**< calls that failed or waited since all were out */
+    uint64_t acquired; /**< and released, in whatever way; the difference is what is lent, detached
+                              ones included */
+    uint64_t released;
+    uint64_t created, destroyed; /**< the difference is what exists, and what is detached */
+    uint64_t discarded; /**< of the destroyed: no good, by validate, reset or ebb_pool_discard */
+    uint64_t exhausted; /**< calls that failed or waited since all were out */
     uint64_t timed_out, cancelled;
-    uint64_t waits;      /**< that ended with an object */
+    uint64_t waits; /**< that ended with an object */
     uint64_t wait_us[EBB_POOL_WAIT_BINS];
     const void *longest_site; /**< where the object was acquired that is out longest; NULL: none */
-    uint64_t longest_ms; /**< for at least so long; see ebb_pool_get_stats */
+    uint64_t longest_ms;      /**< for at least so long; see ebb_pool_get_stats */
 } ebb_pool_stats;
 
 /**
@@ -245,8 +286,8 @@ EBB_API void ebb_pool_get_stats(ebb_pool *pool, ebb_pool_stats *ret_stats);
 /** Return the name, as copied. */
 EBB_API const char *ebb_pool_name(const ebb_pool *pool);
 
-/** Call @fn for each object that is out, oldest loan first, with where it was acquired (a code
-    address), while the pool is locked: it must not call Ebb. For reports of your own. */
+/** Call @fn for each object that is lent or detached, with where it was acquired (a code address),
+    while the pool is locked: it must not call Ebb. For reports of your own. */
 EBB_API void ebb_pool_each_out(ebb_pool *pool,
                                void (*fn)(void *ctx, const void *object, const void *site),
                                void *ctx);

@@ -586,7 +586,6 @@ Test(arena_limit, a_detached_child_keeps_its_budget_and_leaves_its_parents_limit
 
 Test(arena_limit, a_recycled_block_of_its_own_does_not_pass_the_limit)
 {
-    enum { MIB = 1 << 20 };
     ebb_arena *a = ebb_arena_create(NULL);
     cr_assert_not_null(ebb_alloc(a, 9 * MIB));
     ebb_arena_destroy(&a); /* 10 MiB are idle now */

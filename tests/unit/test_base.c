@@ -39,7 +39,7 @@ Test(base, each_status_has_its_text_and_its_name)
 
 Test(base, a_code_that_is_not_ours_has_a_text_too)
 {
-    const int strange[] = {1, 404, -12, -1000000, 2147483647, -2147483647 - 1};
+    const int strange[] = {1, 404, -13, -1000000, 2147483647, -2147483647 - 1};
     for (size_t i = 0; i < sizeof strange / sizeof *strange; i++) {
         cr_assert_str_eq(ebb_status_text(strange[i]), "unknown status");
         cr_assert_str_eq(ebb_status_name(strange[i]), "?");

@@ -1,0 +1,491 @@
+/*
+ * pool/lend.c: what happens to an object on its way out and home.
+ *
+ *    out    pop, or supply (shelf, create) -> validate -> tie to the scope
+ *    home   untie -> reset -> push, or stow (who waits, shelf), or unmake
+ */
+#include "internal.h"
+
+#include <string.h>
+
+static void put_to_sleep(const item *it)
+{
+    if (unlikely(pool_of(it)->poisons)) ebb__strict_poison(object_of(it), pool_of(it)->size);
+}
+
+static void wake(const item *it)
+{
+    if (unlikely(pool_of(it)->poisons)) ebb__strict_unpoison(object_of(it), pool_of(it)->size);
+}
+
+/* ---- making and unmaking --------------------------------------------------------------------- */
+
+static item *item_in(ebb_pool *p, const entry *e)
+{
+    uintptr_t mask = p->align - 1;
+    uintptr_t object = ((uintptr_t)e->room.ptr + ITEM_SIZE + mask) & ~mask;
+    item *it = item_of((void *)object);
+    memset(it, 0, ITEM_SIZE + p->size);
+    it->number = e->number;
+    set_state(it, p, IDLE);
+    return it;
+}
+
+/* Made on another thread, perhaps. */
+static void end_own(ebb_arena *own)
+{
+    if (own) ebb_scope_attach(own);
+    ebb_arena_destroy(&own);
+}
+
+static void *give_up(ebb_pool *p, uint32_t number, ebb_status *ret_why)
+{
+    ebb_arena *own = NULL;
+    os_lock(&p->lock);
+    ebb__register_drop(p, number, &own);
+    ebb__pool_free_place(p);
+    os_unlock(&p->lock);
+    end_own(own);
+    return refused(EBB_E_REFUSED, ret_why);
+}
+
+item *ebb__pool_make(ebb_pool *p, ebb_status *ret_why)
+{
+    entry e;
+    os_lock(&p->lock);
+    bool has_room = ebb__register_add(p, &e);
+    if (!has_room) ebb__pool_free_place(p);
+    os_unlock(&p->lock);
+    if (!has_room) return refused(EBB_E_MEMORY, ret_why);
+    item *it = item_in(p, &e);
+    if (p->create && !p->create(p->ctx, object_of(it))) return give_up(p, e.number, ret_why);
+    os_lock(&p->lock);
+    p->registry[e.number].it = it;
+    p->counts.created++;
+    ebb__pool_note(p);
+    os_unlock(&p->lock);
+    return it;
+}
+
+void ebb__pool_unmake(ebb_pool *p, item *it)
+{
+    ebb_arena *own = NULL;
+    wake(it);
+    if (p->destroy) p->destroy(p->ctx, object_of(it));
+    os_lock(&p->lock);
+    p->counts.destroyed++;
+    if (where_is(it) == DETACHED) p->detached--;
+    else p->doomed--, ebb__pool_free_place(p);
+    ebb__register_drop(p, it->number, &own);
+    os_unlock(&p->lock);
+    end_own(own);
+}
+
+void ebb__pool_uncount(ebb_pool *p)
+{
+    os_lock(&p->lock);
+    p->acquired--;
+    os_unlock(&p->lock);
+}
+
+/* ---- supply ---------------------------------------------------------------------------------- */
+
+void ebb__pool_note(ebb_pool *p)
+{
+    uint32_t away = p->exist - p->shelf_count;
+    if (away > p->high_water) p->high_water = away;
+}
+
+item *ebb__pool_from_shelf(ebb_pool *p)
+{
+    item *it = ebb__shelf_take(p);
+    magazine *m = it ? ebb__magazine_here(p) : NULL;
+    if (m) ebb__magazine_fill(p, m);
+    ebb__pool_note(p);
+    return it;
+}
+
+/* A new one is made before those in other threads' magazines are fetched, or who acquires on one
+   thread and releases on another would fetch them again and again. */
+supply ebb__pool_supply(ebb_pool *p)
+{
+    supply s = {ebb__pool_from_shelf(p), false};
+    if (!s.it && p->exist < p->max_size) {
+        p->exist++;
+        s.place = true;
+    } else if (!s.it && ebb__magazines_idle(p)) {
+        ebb__magazines_gather(p);
+        s.it = ebb__pool_from_shelf(p);
+        ebb__magazines_settle(p);
+    }
+    return s;
+}
+
+void ebb__pool_free_place(ebb_pool *p)
+{
+    p->exist--;
+    if (!p->first_wait || p->exist >= p->max_size) return;
+    p->exist++;
+    ebb__wait_grant(p, NULL);
+}
+
+bool ebb__pool_stow(ebb_pool *p, item *it)
+{
+    p->released++;
+    if (p->keeps_none || is_surplus(p)) {
+        p->doomed++;
+        if (!is_surplus(p)) ebb__magazines_settle(p);
+        return false;
+    }
+    if (p->first_wait) ebb__wait_grant(p, it);
+    else ebb__shelf_put(p, it);
+    return true;
+}
+
+/* ---- home ------------------------------------------------------------------------------------ */
+
+/* Objects that nobody has needed for a while, to be destroyed once the lock is free. */
+static unsigned take_stale(ebb_pool *p, item **ret_stale)
+{
+    uint64_t now = p->idle_ms ? os_clock_ms() : 0;
+    if (now - p->looked_ms < p->idle_ms || !p->idle_ms) return 0;
+    uint32_t least = p->idle_least, staying = p->exist - p->doomed, n = 0;
+    p->looked_ms = now;
+    p->idle_least = p->shelf_count;
+    while (n < SHRINK_MOST && n < least && n < p->shelf_count && staying - n > p->min_size) n++;
+    memcpy(ret_stale, p->shelf, n * sizeof *p->shelf);
+    memmove(p->shelf, p->shelf + n, (p->shelf_count - n) * sizeof *p->shelf);
+    p->shelf_count -= n;
+    p->doomed += n;
+    return n;
+}
+
+static void unmake_all(ebb_pool *p, item *const *items, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) ebb__pool_unmake(p, items[i]);
+}
+
+/* The magazine is full, closed or not there. */
+static COLD void stow_slowly(ebb_pool *p, item *it)
+{
+    item *stale[SHRINK_MOST];
+    ebb__desk_prepare();
+    os_lock(&p->lock);
+    magazine *m = p->first_wait ? NULL : ebb__magazine_here(p);
+    if (m) ebb__magazine_spill(p, m, m->most / 2);
+    bool kept = ebb__pool_stow(p, it);
+    unsigned n = take_stale(p, stale);
+    os_unlock(&p->lock);
+    if (!kept) ebb__pool_unmake(p, it);
+    unmake_all(p, stale, n);
+}
+
+void ebb__pool_put_back(ebb_pool *p, item *it)
+{
+    if (!magazine_push(p, it)) stow_slowly(p, it);
+}
+
+static COLD void throw_away(ebb_pool *p, item *it)
+{
+    os_lock(&p->lock);
+    p->released++;
+    p->counts.discarded++;
+    if (where_is(it) != DETACHED) p->doomed++;
+    os_unlock(&p->lock);
+    ebb__pool_unmake(p, it);
+}
+
+/* There is something to do on the way. */
+static COLD void reset_and_stow(ebb_pool *p, item *it)
+{
+    if (p->reset && !p->reset(p->ctx, object_of(it))) {
+        throw_away(p, it);
+        return;
+    }
+    put_to_sleep(it);
+    ebb__pool_put_back(p, it);
+}
+
+static inline void send_home(ebb_pool *p, item *it, void *site)
+{
+    set_state(it, p, IDLE);
+    atomic_store_explicit(&it->home_or_holder, site, memory_order_relaxed);
+    if (unlikely(p->looks_home)) reset_and_stow(p, it);
+    else if (unlikely(!magazine_push(p, it))) stow_slowly(p, it);
+}
+
+static void come_home(ebb_cleanup *c)
+{
+    item *it = EBB_CONTAINER(c, item, hold);
+    send_home(pool_of(it), it, NULL);
+}
+
+/* ---- out ------------------------------------------------------------------------------------- */
+
+/* EBB_OK: it is tied to a, so that it comes home with it. */
+static ebb_status tie(item *it, ebb_arena *a)
+{
+    const uint32_t stuck = a->bits & FAILED_MASK ? a->bits & STICKY : 0;
+    if (a == &ebb__dead || !ebb__check_usable(a, "ebb_pool_acquire")) return EBB_E_MEMORY;
+    if (!stuck && hold_add(a, &it->hold)) return EBB_OK;
+    it->hold.back = NULL;
+    ebb_status why = ebb_failed(a);
+    return why ? why : EBB_E_MEMORY;
+}
+
+static inline void *lent(ebb_pool *p, item *it, ebb_arena *a, void *site)
+{
+    set_sites(it, site, a);
+    set_state(it, p, OUT);
+    return object_of(it);
+}
+
+COLD void *ebb__pool_lend(ebb_pool *p, item *it, ebb_arena *a, void *site, ebb_status *ret_why)
+{
+    it->hold.run = come_home;
+    ebb_status why = a ? tie(it, a) : EBB_OK;
+    if (why == EBB_OK) {
+        wake(it);
+        return lent(p, it, a, site);
+    }
+    put_to_sleep(it);
+    ebb__pool_put_back(p, it);
+    return refused(why, ret_why);
+}
+
+/* The newest record of a is one that cleanups hang on, and there is nothing to be checked. */
+static inline bool is_easily_tied(const ebb_arena *a)
+{
+    return (a->bits & (LIVE | STRICT | MARKED | FAILED_MASK)) == LIVE && kind_of(a->undo) == HOLD;
+}
+
+static item *counted(ebb_pool *p, item *it)
+{
+    if (it) it->loan = ++p->acquired;
+    return it;
+}
+
+/* There is a place for it. If it can't be made, what idles in magazines is better than nothing. */
+static item *make(ebb_pool *p, bool *ret_fresh, ebb_status *ret_why)
+{
+    ebb_status why = EBB_OK;
+    item *it = ebb__pool_make(p, &why);
+    *ret_fresh = it != NULL;
+    os_lock(&p->lock);
+    if (!it && ebb__magazines_idle(p)) {
+        ebb__magazines_gather(p);
+        ebb__magazines_settle(p);
+    }
+    it = counted(p, it ? it : ebb__pool_from_shelf(p));
+    os_unlock(&p->lock);
+    return it ? it : refused(why, ret_why);
+}
+
+/* Take what is there, or make one. EBB_E_EXHAUSTED: neither may be. */
+static item *get(ebb_pool *p, bool *ret_fresh, ebb_status *ret_why)
+{
+    ebb__desk_prepare();
+    os_lock(&p->lock);
+    supply s = ebb__pool_supply(p);
+    counted(p, s.it);
+    if (!s.it && !s.place) p->counts.exhausted++;
+    os_unlock(&p->lock);
+    if (s.place) return make(p, ret_fresh, ret_why);
+    return s.it ? s.it : refused(EBB_E_EXHAUSTED, ret_why);
+}
+
+static bool is_good(const ebb_pool *p, item *it)
+{
+    wake(it);
+    return p->validate(p->ctx, object_of(it));
+}
+
+/* One that is no good any more goes, but who acquires keeps its place, for what the shelf has or a
+   fresh one. */
+static item *take_instead(ebb_pool *p, item *it, bool *ret_fresh, ebb_status *ret_why)
+{
+    os_lock(&p->lock);
+    p->exist++;
+    os_unlock(&p->lock);
+    throw_away(p, it);
+    os_lock(&p->lock);
+    it = counted(p, ebb__pool_from_shelf(p));
+    if (it) ebb__pool_free_place(p);
+    os_unlock(&p->lock);
+    return it ? it : make(p, ret_fresh, ret_why);
+}
+
+/* Each that is no good is destroyed, and a fresh one is not asked about; so this ends. */
+COLD item *ebb__pool_validated(ebb_pool *p, item *it, ebb_status *ret_why)
+{
+    bool fresh = false;
+    while (it && !fresh && !is_good(p, it)) it = take_instead(p, it, &fresh, ret_why);
+    return it;
+}
+
+static COLD item *take_slowly(ebb_pool *p, item *it, ebb_status *ret_why)
+{
+    bool fresh = false;
+    if (!it) it = get(p, &fresh, ret_why);
+    return it && p->validate && !fresh ? ebb__pool_validated(p, it, ret_why) : it;
+}
+
+static COLD void *acquire_slowly(ebb_pool *p, item *it, ebb_arena *a, void *site,
+                                 ebb_status *ret_why)
+{
+    it = take_slowly(p, it, ret_why);
+    return it ? ebb__pool_lend(p, it, a, site, ret_why) : NULL;
+}
+
+void *ebb_pool_acquire(ebb_pool *p, ebb_arena *a, ebb_status *ret_why)
+{
+    item *it = magazine_pop(p);
+    if (unlikely(!it) || unlikely(p->looks_out)) return acquire_slowly(p, it, a, CALLER, ret_why);
+    if (!a) return lent(p, it, a, CALLER);
+    if (unlikely(!is_easily_tied(a))) return ebb__pool_lend(p, it, a, CALLER, ret_why);
+    it->hold.run = come_home;
+    cleanup_link(&((hold *)record_of(a->undo))->first, &it->hold);
+    return lent(p, it, a, CALLER);
+}
+
+void *ebb_pool_acquire_by(ebb_pool *p, ebb_arena *a, uint64_t deadline_ns, ebb_status *ret_why)
+{
+    ebb_status why = EBB_OK;
+    item *it = magazine_pop(p);
+    if (!it || p->looks_out) it = take_slowly(p, it, &why);
+    if (!it && why == EBB_E_EXHAUSTED) it = ebb__wait_for(p, deadline_ns, &why);
+    return it ? ebb__pool_lend(p, it, a, CALLER, ret_why) : refused(why, ret_why);
+}
+
+/* ---- by hand --------------------------------------------------------------------------------- */
+
+static COLD item *not_out(ebb_pool *p, item *it, const char *function, void *site)
+{
+    const ebb_pool *of = pool_of(it);
+    void *object = object_of(it);
+    if (of == p)
+        ebb__report_named(
+            EBB_MISUSE, function, p->name,
+            "the object at %p is not out: acquired at %p, it went home at %p (nil: with "
+            "its scope); this call is at %p",
+            object, it->site, it->home_or_holder, site);
+    else if (ebb__pool_is_known(of))
+        ebb__report_named(
+            EBB_MISUSE, function, p->name,
+            "the object at %p is of the pool \"%s\", acquired at %p; this call is at %p", object,
+            of->name, it->site, site);
+    else
+        ebb__report_named(EBB_MISUSE, function, p->name,
+                          "%p is no pool's object, or its pool is gone; this call is at %p", object,
+                          site);
+    return NULL;
+}
+
+/* Out, and perhaps detached. NULL: neither, which has been reported. */
+static item *loan_of(ebb_pool *p, const void *object, const char *function, void *site)
+{
+    item *it = item_of(object);
+    return pool_of(it) == p && is_out(it) ? it : not_out(p, it, function, site);
+}
+
+static void untie(item *it)
+{
+    if (it->hold.back) cleanup_unlink(&it->hold);
+}
+
+/* A detached one, into a free place if there is any. */
+static COLD void take_in(ebb_pool *p, item *it, void *site)
+{
+    os_lock(&p->lock);
+    bool fits = p->exist < p->max_size && !p->keeps_none;
+    if (fits) {
+        p->detached--;
+        p->exist++;
+        ebb__pool_note(p);
+        set_state(it, p, IDLE);
+    }
+    os_unlock(&p->lock);
+    if (fits) send_home(p, it, site);
+    else if (!p->reset || p->reset(p->ctx, object_of(it))) ebb_pool_discard(p, object_of(it));
+}
+
+static COLD void release_slowly(ebb_pool *p, void *object, void *site)
+{
+    item *it = object ? loan_of(p, object, "ebb_pool_release", site) : NULL;
+    if (it) take_in(p, it, site);
+}
+
+void ebb_pool_release(ebb_pool *p, void *object)
+{
+    item *it = item_of(object);
+    if (unlikely(!object) ||
+        unlikely(atomic_load_explicit(&it->state, memory_order_relaxed) != state_of(p, OUT))) {
+        release_slowly(p, object, CALLER);
+        return;
+    }
+    untie(it);
+    send_home(p, it, CALLER);
+}
+
+void ebb_pool_discard(ebb_pool *p, void *object)
+{
+    item *it = object ? loan_of(p, object, "ebb_pool_discard", CALLER) : NULL;
+    if (!it) return;
+    untie(it);
+    if (where_is(it) != DETACHED) set_state(it, p, IDLE);
+    atomic_store_explicit(&it->home_or_holder, CALLER, memory_order_relaxed);
+    throw_away(p, it);
+}
+
+void *ebb_pool_detach(ebb_pool *p, void *object)
+{
+    item *it = loan_of(p, object, "ebb_pool_detach", CALLER);
+    if (!it) return NULL;
+    untie(it);
+    it->home_or_holder = NULL;
+    if (where_is(it) == DETACHED) return object;
+    os_lock(&p->lock);
+    set_state(it, p, DETACHED);
+    p->detached++;
+    ebb__pool_free_place(p);
+    os_unlock(&p->lock);
+    return object;
+}
+
+bool ebb_pool_move(ebb_pool *p, void *object, ebb_arena *to)
+{
+    item *it = loan_of(p, object, "ebb_pool_move", CALLER);
+    ebb_cleanup place = EBB_CLEANUP_INIT; /* in the new scope, before the old one is left */
+    if (!it || (to && !ebb_cleanup_add(to, &place, come_home))) return false;
+    untie(it);
+    it->home_or_holder = to;
+    if (!to) return true;
+    ebb_cleanup **at = place.back;
+    ebb_cleanup_remove(&place);
+    cleanup_link(at, &it->hold);
+    it->hold.run = come_home;
+    return true;
+}
+
+/* ---- references ------------------------------------------------------------------------------ */
+
+ebb_pool_ref ebb_pool_ref_to(ebb_pool *p, void *object)
+{
+    ebb_pool_ref ref = {NULL, 0, 0};
+    const item *it = loan_of(p, object, "ebb_pool_ref_to", CALLER);
+    if (!it) return ref;
+    ref.object = object;
+    ref.number = it->number;
+    ref.loan = atomic_load_explicit(&it->loan, memory_order_relaxed);
+    return ref;
+}
+
+void *ebb_pool_ref_get(ebb_pool *p, ebb_pool_ref ref)
+{
+    os_lock(&p->lock);
+    const item *it = ref.object && ref.number < p->registered ? p->registry[ref.number].it : NULL;
+    bool lasts = it && object_of(it) == ref.object && is_out(it) &&
+                 atomic_load_explicit(&it->loan, memory_order_relaxed) == ref.loan;
+    os_unlock(&p->lock);
+    return lasts ? ref.object : NULL;
+}
