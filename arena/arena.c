@@ -102,7 +102,7 @@ static void pop_cleanup(ebb_cleanup *c)
     if (t) t->cleanups--;
 }
 
-/* The row at once, until one of them has begun or registered something that goes before the rest. */
+/* The row at once, until one of them has begun or registered what goes before the rest. */
 static void pop_hold(ebb_arena *a, hold *h)
 {
     const link here = link_to(h, HOLD);

@@ -79,8 +79,8 @@ typedef struct ebb_pool_params {
         is no good any more, and is destroyed. NULL: the next one finds it as it was left. */
     bool (*reset)(void *ctx, void *object);
     /** Idle till now, and about to be lent: is it still good? false: it is destroyed, and another
-        taken or made in its place. Not asked about a fresh one, nor about one that is handed straight
-        to who waits. */
+        taken or made in its place. Not asked about a fresh one, nor about one that is handed
+        straight to who waits. */
     bool (*validate)(void *ctx, void *object);
     /** Unmake it: at trimming and destroying, and after a false of reset or validate. */
     void (*destroy)(void *ctx, void *object);
@@ -203,8 +203,8 @@ EBB_API void ebb_pool_wait_cancel(ebb_pool_wait **wait);
  */
 EBB_API void ebb_pool_release(ebb_pool *pool, void *object);
 
-/** As ebb_pool_release, for an object that is no good any more: it is destroyed without being reset,
-    and its place is free for another. */
+/** As ebb_pool_release, for an object that is no good any more: it is destroyed without being
+    reset, and its place is free for another. */
 EBB_API void ebb_pool_discard(ebb_pool *pool, void *object);
 
 /**

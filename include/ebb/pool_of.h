@@ -8,8 +8,8 @@
  * is explained, but for objects of that type only. `d.pool` is for what needs no type: statistics,
  * trimming, waiting without blocking.
  *
- *     databases  databases_create(&params, &why)    params.size and .align are filled in; .pool NULL:
- *                                                   it failed
+ *     databases  databases_create(&params, &why)     params.size and .align are filled in; .pool is
+ *                                                    NULL if it failed
  *     void       databases_destroy(&d)
  *     T         *databases_acquire(d, a, &why)
  *     T         *databases_acquire_by(d, a, deadline_ns, &why)

@@ -110,7 +110,7 @@ Test(pool, objects_come_home_with_their_scope_newest_first)
     ebb_scope_end(&a);
     a = ebb_scope_begin(&profile);
     cr_assert_eq(things_acquire(p, a, NULL), first, "the last to come home is the first to go");
-    cr_assert_str_empty(first->text);
+    cr_assert_str_eq(first->text, "");
     cr_assert_eq(things_acquire(p, a, NULL), second);
     cr_assert_eq(created, 2);
     ebb_scope_end(&a);
