@@ -574,6 +574,10 @@ bool ebb__try_is_inside(
 ebb_arena *ebb__try_arena(const thread *t);
 uint64_t ebb__try_id(const thread *t);
 
+/* seal.c */
+const char *ebb__why_not_sealed(const ebb_arena *a);
+bool ebb__seal(ebb_arena *a);
+
 /* limit.c */
 ebb_status ebb__charge(ebb_arena *a, size_t bytes);
 void ebb__charge_anyway(ebb_arena *a, size_t bytes);

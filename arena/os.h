@@ -18,6 +18,10 @@ void os_release(void *ptr, size_t size);
 /* The contents are no longer needed; the range stays usable. lazily: when the system wants them. */
 void os_discard(void *ptr, size_t size, bool lazily);
 
+/* Pages that must not be written to; and may be again. False: the system can't. */
+bool os_protect(void *ptr, size_t size, bool writable);
+size_t os_page_size(void);
+
 /* Milliseconds of a coarse clock that never goes back; nanoseconds of an exact one. */
 uint64_t os_clock_ms(void);
 uint64_t os_clock_ns(void);

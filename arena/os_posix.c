@@ -42,6 +42,16 @@ void os_discard(void *ptr, size_t size, bool lazily)
     madvise(ptr, size, MADV_DONTNEED);
 }
 
+bool os_protect(void *ptr, size_t size, bool writable)
+{
+    return mprotect(ptr, size, writable ? PROT_READ | PROT_WRITE : PROT_READ) == 0;
+}
+
+size_t os_page_size(void)
+{
+    return (size_t)sysconf(_SC_PAGESIZE);
+}
+
 uint64_t os_clock_ms(void)
 {
     struct timespec t;

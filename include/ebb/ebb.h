@@ -17,6 +17,7 @@
 #include "pool.h"
 #include "profile.h"
 #include "scope.h"
+#include "share.h"
 #include "source.h"
 #include "storage.h"
 #include "str.h"
