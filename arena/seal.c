@@ -1,8 +1,8 @@
 /*
  * arena/seal.c: an arena in which nothing is allocated any more: what shared objects lie in.
  *
- * To the ground floor a sealed arena is one that has failed for good: its window is closed, and nothing
- * opens it again. So no path has to ask whether an arena is sealed.
+ * To the ground floor a sealed arena is one that has failed for good: its window is closed, and
+ * nothing opens it again. So no path has to ask whether an arena is sealed.
  */
 #include "internal.h"
 
