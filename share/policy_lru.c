@@ -138,7 +138,7 @@ static void recount(ebb__policy *p, ebb__policy_node *node, size_t bytes)
 
 static const char *check(const ebb__policy *p)
 {
-    ebb__policy_sum sum = {0};
+    ebb__policy_sum sum = {0, 0};
     const char *wrong = NULL;
     for (uint32_t i = 0; !wrong && i < RING; i++)
         wrong = ebb__policy_check_list(queue_of(p, p->lru.oldest + i), &sum);

@@ -182,7 +182,7 @@ static void recount(ebb__policy *p, ebb__policy_node *node, size_t bytes)
 
 static const char *check(const ebb__policy *p)
 {
-    ebb__policy_sum sum = {0};
+    ebb__policy_sum sum = {0, 0};
     const char *wrong = ebb__policy_check_list(&p->s3.small, &sum);
     if (!wrong && sum.bytes != p->s3.small_bytes) wrong = "the small queue has lost count";
     if (!wrong) wrong = ebb__policy_check_list(&p->s3.main, &sum);
