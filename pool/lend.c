@@ -214,10 +214,13 @@ static inline void send_home(ebb_pool *p, item *it, void *site)
     else if (unlikely(!magazine_push(p, it))) stow_slowly(p, it);
 }
 
+static COLD void take_in(ebb_pool *p, item *it, void *site);
+
 static void come_home(ebb_cleanup *c)
 {
     item *it = EBB_CONTAINER(c, item, hold);
-    send_home(pool_of(it), it, NULL);
+    if (unlikely(where_is(it) == DETACHED)) take_in(pool_of(it), it, NULL);
+    else send_home(pool_of(it), it, NULL);
 }
 
 /* ---- out ------------------------------------------------------------------------------------- */
@@ -406,13 +409,15 @@ static COLD void take_in(ebb_pool *p, item *it, void *site)
     }
     os_unlock(&p->lock);
     if (fits) send_home(p, it, site);
-    else if (!p->reset || p->reset(p->ctx, object_of(it))) ebb_pool_discard(p, object_of(it));
+    else throw_away(p, it);
 }
 
 static COLD void release_slowly(ebb_pool *p, void *object, void *site)
 {
     item *it = object ? loan_of(p, object, "ebb_pool_release", site) : NULL;
-    if (it) take_in(p, it, site);
+    if (!it) return;
+    untie(it);
+    take_in(p, it, site);
 }
 
 void ebb_pool_release(ebb_pool *p, void *object)
