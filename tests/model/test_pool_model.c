@@ -96,10 +96,10 @@ static struct {
         ebb_pool_ref ref;
     } ref[REFS];
     uint64_t loans, tickets, bytes;
-    bool bypass;             /* EBB_POOL=off: nothing is kept */
-    const arena *going;      /* what is coming home, newest first, when an arena ends */
+    bool bypass;        /* EBB_POOL=off: nothing is kept */
+    const arena *going; /* what is coming home, newest first, when an arena ends */
     int going_to, going_at;
-    uint64_t made, refused;  /* by create, ever */
+    uint64_t made, refused; /* by create, ever */
     bool discarding, shrinking;
     pthread_t thread;
     ebb_fault *fault[WORKERS];
@@ -283,7 +283,8 @@ static void destroy(void *ctx, void *ptr)
     MUST(pthread_equal(pthread_self(), m.thread));
     MUST(o && o->state != OUT && o->state != DETACHED);
     if (!o) return;
-    if (o->state == COMING) MUST(m.discarding || !p->params.reset);
+    if (o->state == COMING) MUST(m.discarding || o->alone || !p->params.reset);
+    if (o->state == COMING && m.going && p->params.reset) must_be_newest(p, o);
     if (o->state == HOME)
         MUST(m.shrinking || m.bypass || m.discarding ||
              exist(p) + count_waiters(p, true) > p->max_size);
@@ -553,8 +554,13 @@ typedef struct moment {
 
 static moment look(const pool *p)
 {
-    return (moment){m.made,         m.refused, faults(), count_waiters(p, false) > 0,
-                    count_in(p, HOME), exist(p),  count_waiters(p, true)};
+    return (moment){m.made,
+                    m.refused,
+                    faults(),
+                    count_waiters(p, false) > 0,
+                    count_in(p, HOME),
+                    exist(p),
+                    count_waiters(p, true)};
 }
 
 /* Nothing came: was that right? */
@@ -562,9 +568,7 @@ static void check_refusal(const pool *p, const moment *b, ebb_status why, const 
 {
     switch (why) {
     case EBB_E_EXHAUSTED:
-    case EBB_E_TIMEOUT:
-        MUST(b->home <= b->aside && b->exist + b->aside >= p->max_size);
-        break;
+    case EBB_E_TIMEOUT: MUST(b->home <= b->aside && b->exist + b->aside >= p->max_size); break;
     case EBB_E_REFUSED: MUST(m.refused > b->refused); break;
     case EBB_E_MEMORY: MUST(faults() > b->faults || (a && ebb_failed(a))); break;
     default: is_wrong(__LINE__, ebb_status_name(why));
@@ -589,8 +593,8 @@ static void acquire(void)
     uint64_t by = one_in(2) ? 0 : ebb_clock_ns() + below(60000);
     ebb_arena *to = a ? a->arena : NULL;
     m.shrinking = p->params.idle_ms;
-    void *ptr = waits ? ebb_pool_acquire_by(p->pool, to, by, &why)
-                      : ebb_pool_acquire(p->pool, to, &why);
+    void *ptr =
+        waits ? ebb_pool_acquire_by(p->pool, to, by, &why) : ebb_pool_acquire(p->pool, to, &why);
     m.shrinking = false;
     if (ptr) {
         check_success(p, &b);
@@ -905,11 +909,27 @@ static void destroy_all(void)
 static const struct {
     void (*do_it)(void);
     unsigned weight;
-} deeds[] = {{acquire, 300}, {acquire_async, 60}, {take, 120}, {cancel, 10}, {release, 220},
-             {discard, 15},  {detach, 10},        {move, 40},  {end, 25},    {reset_arena, 10},
-             {mark, 25},     {rewind_one, 20},    {allocate, 40}, {adopt, 8}, {park, 20},
-             {trim, 4},      {set_max, 5},        {check_refs, 10}, {each_out, 5},
-             {refuse_for_a_while, 3},             {fail_for_a_while, 3}};
+} deeds[] = {{acquire, 300},
+             {acquire_async, 60},
+             {take, 120},
+             {cancel, 10},
+             {release, 220},
+             {discard, 15},
+             {detach, 10},
+             {move, 40},
+             {end, 25},
+             {reset_arena, 10},
+             {mark, 25},
+             {rewind_one, 20},
+             {allocate, 40},
+             {adopt, 8},
+             {park, 20},
+             {trim, 4},
+             {set_max, 5},
+             {check_refs, 10},
+             {each_out, 5},
+             {refuse_for_a_while, 3},
+             {fail_for_a_while, 3}};
 
 static void one_step(void)
 {

@@ -179,7 +179,8 @@ Test(pool_misuse, a_return_after_the_scope_has_ended)
     give_back(p, object);
     cr_assert(reports_one(&r, EBB_MISUSE, "ebb_pool_release(\"database\")", "is not out"), "%s",
               r.all);
-    cr_assert(says_borrow(r.text) && says_give_back(r.text) && strstr(r.text, "scope"), "%s", r.text);
+    cr_assert(says_borrow(r.text) && says_give_back(r.text) && strstr(r.text, "scope"), "%s",
+              r.text);
     reports_stop();
     none_is_there_twice(p, 4);
     ebb_pool_destroy(&p);
@@ -259,7 +260,7 @@ Test(pool_misuse, no_object_of_any_pool)
     char *heap = malloc(512);
     reports r;
     ebb_pool *p = new_pool("database", 2);
-    char *places[] = {bytes + 256, bytes + 259, heap + 256};
+    char *places[] = {bytes + 256, bytes + 264, heap + 256};
     memset(bytes, 0x5a, sizeof bytes);
     memset(heap, 0x5a, 512);
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {

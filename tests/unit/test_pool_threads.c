@@ -92,8 +92,13 @@ static void unmake(void *ctx, void *object)
 
 static ebb_pool *new_pool(uint32_t min, uint32_t max)
 {
-    ebb_pool_params p = {.name = "threads", .size = sizeof(thing), .min_size = min, .max_size = max,
-                         .create = make, .reset = clean, .destroy = unmake};
+    ebb_pool_params p = {.name = "threads",
+                         .size = sizeof(thing),
+                         .min_size = min,
+                         .max_size = max,
+                         .create = make,
+                         .reset = clean,
+                         .destroy = unmake};
     alarm(TOO_LONG_S);
     ebb_pool *pool = ebb_pool_create(&p, NULL);
     cr_assert_not_null(pool);
@@ -134,7 +139,8 @@ static void end_pool(ebb_pool **p)
     cr_assert_eq(s.acquired, s.released);
     cr_assert_eq(s.created - s.destroyed, (uint64_t)s.exist);
     ebb_arena *a = ebb_scope_begin(NULL);
-    for (uint32_t i = 0; i < s.max_size; i++) cr_assert_not_null(use(ebb_pool_acquire(*p, a, NULL)));
+    for (uint32_t i = 0; i < s.max_size; i++)
+        cr_assert_not_null(use(ebb_pool_acquire(*p, a, NULL)));
     ebb_status why = EBB_OK;
     cr_assert_null(ebb_pool_acquire(*p, a, &why));
     cr_assert_eq(why, EBB_E_EXHAUSTED);
@@ -269,14 +275,23 @@ static void *everything(void *arg)
     rng r = {(uint64_t)(size_t)arg + 1};
     for (unsigned long n = 0; n < all.rounds; n++) {
         switch (rng_below(&r, 16)) {
-        case 0: case 1: case 2: case 3: case 4: borrow_some(&r); break;
-        case 5: case 6: borrow_by(&r); break;
-        case 7: case 8: borrow_async(&r); break;
+        case 0:
+        case 1:
+        case 2:
+        case 3:
+        case 4: borrow_some(&r); break;
+        case 5:
+        case 6: borrow_by(&r); break;
+        case 7:
+        case 8: borrow_async(&r); break;
         case 9: put_down(&r); break;
-        case 10: case 11: take_up(&r); break;
+        case 10:
+        case 11: take_up(&r); break;
         case 12: hand_over(&r); break;
-        case 13: case 14: end_anothers(&r); break;
-        default: if (rng_one_in(&r, 8)) govern(&r);
+        case 13:
+        case 14: end_anothers(&r); break;
+        default:
+            if (rng_one_in(&r, 8)) govern(&r);
         }
     }
     return NULL;
@@ -419,7 +434,8 @@ Test(pool_threads, one_queue_for_all_ways_to_wait)
 /* A waiter is handed the object: who asks at once, again and again, never comes first. */
 static struct {
     ebb_pool *pool;
-    _Atomic unsigned held, asked, got; /* the round whose object is out, whose waiter is waiting, is served */
+    _Atomic unsigned held, asked,
+        got; /* the round whose object is out, whose waiter is waiting, is served */
     _Atomic bool over;
 } hog;
 
@@ -760,8 +776,7 @@ Test(pool_threads, pools_come_and_go)
     pthread_t thread[USERS];
     series.rounds = scaled(500);
     pthread_barrier_init(&series.step, NULL, USERS + 1);
-    for (size_t i = 0; i < USERS; i++)
-        cr_assert(!pthread_create(&thread[i], NULL, use_each, NULL));
+    for (size_t i = 0; i < USERS; i++) cr_assert(!pthread_create(&thread[i], NULL, use_each, NULL));
     for (unsigned long n = 0; n < series.rounds; n++) {
         series.pool = new_pool((uint32_t)(n % 3), (uint32_t)(3 * USERS + n % 5));
         pthread_barrier_wait(&series.step);
@@ -783,7 +798,8 @@ static void *make_and_destroy(void *arg)
 {
     (void)arg;
     while (!atomic_load(&leaving_is_over)) {
-        ebb_pool_params p = {.size = sizeof(thing), .create = make, .reset = clean, .destroy = unmake};
+        ebb_pool_params p = {
+            .size = sizeof(thing), .create = make, .reset = clean, .destroy = unmake};
         ebb_pool *pool = ebb_pool_create(&p, NULL);
         MUST(pool);
         ebb_pool_release(pool, use(ebb_pool_acquire(pool, NULL, NULL)));
