@@ -1045,3 +1045,92 @@ Test(pool_model, random_programs_where_nothing_is_kept)
     m.bypass = true;
     run(scaled(100000));
 }
+
+/* ---- each failure ------------------------------------------------------------------------------ */
+
+static struct {
+    int alive, made;
+    bool failed; /* some call said that there is no memory */
+} few;
+
+static bool make_few(void *ctx, void *ptr)
+{
+    (void)ctx;
+    memset(ptr, 1, 100);
+    few.alive++;
+    few.made++;
+    return true;
+}
+
+static void unmake_few(void *ctx, void *ptr)
+{
+    (void)ctx;
+    cr_assert_eq(bytes_check(ptr, 1, 100), (size_t)100);
+    few.alive--;
+}
+
+/* Nothing came: then it was for want of memory, and the pool is as it was. */
+static bool came(const void *what, ebb_status why, ebb_pool *p, const ebb_pool_stats *was)
+{
+    ebb_pool_stats s;
+    if (what) return true;
+    cr_assert_eq(why, EBB_E_MEMORY);
+    few.failed = true;
+    if (!p) return false;
+    ebb_pool_get_stats(p, &s);
+    cr_assert(s.in_use == was->in_use && s.detached == was->detached && s.waiting == was->waiting);
+    cr_assert_eq(s.exist, s.idle + s.in_use);
+    cr_assert_eq(s.acquired - s.released, was->acquired - was->released);
+    return false;
+}
+
+static void wait_in_vain(ebb_pool *p, ebb_arena *a)
+{
+    ebb_pool_stats s;
+    ebb_pool_wait *w = NULL;
+    ebb_pool_get_stats(p, &s);
+    ebb_status rc = ebb_pool_acquire_async(p, a, NULL, &w), why = EBB_OK;
+    if (!came(w, rc, p, &s) || rc == EBB_E_EXHAUSTED) return;
+    void *ptr = ebb_pool_take(&w, &why);
+    cr_assert_null(w);
+    if (!ptr) cr_assert_eq(why, EBB_E_MEMORY);
+}
+
+static void use_all(ebb_pool *p, ebb_arena *a, ebb_arena *b)
+{
+    enum { ALL = 40 };
+    void *ptr[ALL];
+    ebb_pool_stats s;
+    for (int i = 0; i < ALL; i++) {
+        ebb_status why = EBB_OK;
+        ebb_pool_get_stats(p, &s);
+        ptr[i] = ebb_pool_acquire(p, i % 3 ? a : NULL, &why);
+        if (!came(ptr[i], why, p, &s)) continue;
+        if (i % 5 == 0 && !ebb_pool_move(p, ptr[i], b)) few.failed = true;
+        if (i % 7 == 0) cr_assert_eq(ebb_pool_detach(p, ptr[i]), ptr[i]);
+    }
+    wait_in_vain(p, a);
+    wait_in_vain(p, b);
+    for (int i = 0; i < ALL; i++)
+        if (i % 2 || i % 3 == 0 || i % 7 == 0) ebb_pool_release(p, ptr[i]);
+}
+
+Test(pool_model, each_failure)
+{
+    unsigned runs = 0;
+    EBB_EACH_FAILURE (f, .this_thread = true) {
+        ebb_status why = EBB_OK;
+        ebb_pool_params params = {
+            .size = 100, .min_size = 3, .max_size = 40, .create = make_few, .destroy = unmake_few};
+        few.failed = false;
+        ebb_arena *a = ebb_scope_begin(NULL), *b = ebb_arena_create(NULL);
+        ebb_pool *p = ebb_pool_create(&params, &why);
+        if (came(p, why, NULL, NULL)) use_all(p, a, b);
+        ebb_scope_end(&a);
+        ebb_arena_destroy(&b);
+        ebb_pool_destroy(&p);
+        cr_assert_eq(few.alive, 0);
+        runs++;
+    }
+    cr_assert(runs > 20, "%u", runs);
+}

@@ -899,3 +899,131 @@ Test(pool_threads, fork_while_others_are_busy)
     for (size_t i = 0; i < BUSY; i++) pthread_join(thread[i], NULL);
     end_pool(&p);
 }
+
+/* ---- fork while somebody waits ----------------------------------------------------------------- */
+
+static struct {
+    pthread_barrier_t step;
+    ebb_pool *pool;
+    ebb_arena *passed_on; /* with a wait that another thread began */
+} queue;
+
+static void *wait_elsewhere(void *arg)
+{
+    ebb_pool_wait *w = NULL, *mine = NULL;
+    ebb_arena *a = ebb_scope_begin(NULL), *b = ebb_scope_begin(NULL);
+    (void)arg;
+    MUST(ebb_pool_acquire_async(queue.pool, a, NULL, &mine) == EBB_E_EXHAUSTED);
+    MUST(ebb_pool_acquire_async(queue.pool, b, NULL, &w) == EBB_E_EXHAUSTED);
+    queue.passed_on = ebb_scope_detach(&b);
+    pthread_barrier_wait(&queue.step);
+    pthread_barrier_wait(&queue.step);
+    ebb_scope_end(&a);
+    return NULL;
+}
+
+/* Those who waited on other threads are not here: the first of this one's is served. */
+static int serve_mine(thing *held, ebb_pool_wait *mine, ebb_arena *a)
+{
+    alarm(20);
+    ebb_scope_attach(queue.passed_on);
+    ebb_scope_end(&queue.passed_on);
+    ebb_pool_release(queue.pool, held);
+    thing *t = use(ebb_pool_take(&mine, NULL));
+    if (!t) return 1;
+    ebb_scope_end(&a);
+    ebb_pool_destroy(&queue.pool);
+    return atomic_load(&alive) == 0 && atomic_load(&wrong) == 0 ? 0 : 2;
+}
+
+Test(pool_threads, fork_while_others_wait)
+{
+    pthread_t thread;
+    queue.pool = new_pool(0, 1);
+    ebb_arena *a = ebb_scope_begin(NULL);
+    ebb_pool_wait *mine = NULL;
+    thing *held = use(ebb_pool_acquire(queue.pool, NULL, NULL));
+    pthread_barrier_init(&queue.step, NULL, 2);
+    cr_assert(!pthread_create(&thread, NULL, wait_elsewhere, NULL));
+    pthread_barrier_wait(&queue.step);
+    cr_assert_eq(ebb_pool_acquire_async(queue.pool, a, NULL, &mine), EBB_E_EXHAUSTED);
+    pid_t child = fork();
+    if (child == 0) _exit(serve_mine(held, mine, a));
+    cr_assert_eq(wait_for(child), 0);
+    pthread_barrier_wait(&queue.step);
+    pthread_join(thread, NULL);
+    ebb_scope_end(&queue.passed_on);
+    ebb_pool_release(queue.pool, held);
+    cr_assert_not_null(use(ebb_pool_take(&mine, NULL)));
+    ebb_scope_end(&a);
+    end_pool(&queue.pool);
+}
+
+/* ---- more pools than a thread has magazines for ------------------------------------------------ */
+
+enum { MANY = 300 };
+
+static ebb_pool *many[MANY];
+
+static void *use_many(void *arg)
+{
+    rng r = {(uint64_t)(size_t)arg + 3};
+    for (unsigned long n = scaled(20000); n > 0; n--) {
+        ebb_arena *a = ebb_scope_begin(NULL);
+        for (size_t k = rng_below(&r, 4); k > 0; k--)
+            (void)use(ebb_pool_acquire(many[rng_below(&r, MANY)], a, NULL));
+        ebb_scope_end(&a);
+    }
+    return NULL;
+}
+
+Test(pool_threads, many_pools)
+{
+    for (size_t i = 0; i < MANY; i++) many[i] = new_pool(0, 1 + (uint32_t)(i % 9));
+    run_all(use_many, 4);
+    for (size_t i = 0; i < MANY; i++) {
+        ebb_pool_stats s = stats(many[i]);
+        cr_assert(s.in_use == 0 && s.idle == s.exist && s.acquired == s.released);
+    }
+    for (size_t i = 0; i < MANY; i++) ebb_pool_destroy(&many[(i * 7) % MANY]);
+    cr_assert_eq(atomic_load(&alive), 0u);
+    all_is_well();
+}
+
+/* ---- what lies idle ---------------------------------------------------------------------------- */
+
+static void *be_idle(void *arg)
+{
+    thing *t[20];
+    for (int i = 0; i < 20; i++) t[i] = ebb_pool_acquire(arg, NULL, NULL);
+    for (int i = 0; i < 20; i++) ebb_pool_release(arg, t[i]);
+    return NULL;
+}
+
+/* A peak of twenty; afterwards one object is enough, and what its thread has in its magazine. */
+Test(pool_threads, a_pool_shrinks_to_what_is_used)
+{
+    enum { PEAK = 20, MAGAZINE = 8 };
+    ebb_pool_params params = {.name = "threads",
+                              .size = sizeof(thing),
+                              .min_size = 2,
+                              .max_size = PEAK,
+                              .idle_ms = 20,
+                              .create = make,
+                              .destroy = unmake};
+    ebb_pool *p = ebb_pool_create(&params, NULL);
+    pthread_t thread;
+    cr_assert(!pthread_create(&thread, NULL, be_idle, p));
+    pthread_join(thread, NULL);
+    cr_assert_eq(stats(p).exist, (uint32_t)PEAK);
+    for (uint64_t end = in_ms(20000); stats(p).exist > 2 + MAGAZINE && ebb_clock_ns() < end;) {
+        thing *t = ebb_pool_acquire(p, NULL, NULL);
+        ebb_pool_release(p, t);
+        usleep(1000);
+    }
+    cr_assert(stats(p).exist >= 2 && stats(p).exist <= 2 + MAGAZINE);
+    for (int i = 0; i < 100; i++) be_idle(p);
+    cr_assert_eq(stats(p).exist, (uint32_t)PEAK, "what is used stays");
+    ebb_pool_destroy(&p);
+    cr_assert_eq(atomic_load(&alive), 0u);
+}
