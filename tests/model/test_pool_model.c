@@ -47,13 +47,14 @@ typedef struct object {
     uint64_t loan;  /* number of its last loan */
     int arena;      /* whose it is, or NOBODY */
     bool alone;     /* coming: it was detached, and has a place no more */
+    bool good;      /* just made, or validated since it was idle */
 } object;
 
 typedef struct waiter {
     ebb_pool_wait *wait; /* NULL: this place is free */
     uint64_t ticket;
     int arena;
-    bool ready, leaving; /* leaving: its arena is ending */
+    bool ready, was_idle, leaving; /* was_idle: ready at once; leaving: its arena is ending */
     struct pool *pool;
 } waiter;
 
@@ -100,7 +101,7 @@ static struct {
     const arena *going; /* what is coming home, newest first, when an arena ends */
     int going_to, going_at;
     uint64_t made, refused; /* by create, ever */
-    bool discarding, shrinking;
+    bool discarding, shrinking, ending;
     pthread_t thread;
     ebb_fault *fault[WORKERS];
     uint64_t faults;
@@ -226,7 +227,7 @@ static bool create(void *ctx, void *ptr)
     object *o = object_at(p, NULL);
     MUST(o);
     if (!o) return false;
-    *o = (object){.ptr = ptr, .state = HOME, .arena = NOBODY};
+    *o = (object){.ptr = ptr, .state = HOME, .arena = NOBODY, .good = true};
     paint(p, o);
     p->created++;
     m.made++;
@@ -269,7 +270,9 @@ static bool validate(void *ctx, void *ptr)
     object *o = object_at(p, ptr);
     MUST(pthread_equal(pthread_self(), m.thread));
     MUST(o && o->state == HOME && is_painted(p, o));
-    if (!o || !one_in(12)) return true;
+    if (!o) return true;
+    o->good = !one_in(12);
+    if (o->good) return true;
     o->state = LOST;
     p->discarded++;
     return false;
@@ -288,6 +291,8 @@ static void destroy(void *ctx, void *ptr)
     if (o->state == HOME)
         MUST(m.shrinking || m.bypass || m.discarding ||
              exist(p) + count_waiters(p, true) > p->max_size);
+    if (o->state == HOME && m.shrinking && !m.ending && !m.bypass)
+        MUST(exist(p) + count_waiters(p, true) > p->params.min_size);
     MUST(is_painted(p, o));
     p->discarded += o->alone && o->state != LOST && !m.discarding;
     memset(ptr, 0xdd, p->params.size);
@@ -328,9 +333,10 @@ static void check_counts(pool *p)
 static void check_objects(pool *p)
 {
     for (int i = 0; i < OBJECTS; i++) {
-        const object *o = &p->object[i];
+        object *o = &p->object[i];
         if (!o->ptr) continue;
         MUST(o->state != LOST && o->state != COMING);
+        o->good = false;
         if (o->state == OUT || o->state == DETACHED) MUST(is_painted(p, o));
     }
 }
@@ -374,6 +380,7 @@ static void is_coming(pool *p, object *o)
 {
     p->home++;
     o->alone = o->state == DETACHED;
+    o->good = false;
     o->state = COMING;
 }
 
@@ -532,11 +539,12 @@ static void note_ref(pool *p, object *o)
     MUST(m.ref[i].ref.object == o->ptr);
 }
 
-static void was_lent(pool *p, void *ptr, int where)
+static void was_lent(pool *p, void *ptr, int where, bool was_idle)
 {
     object *o = object_at(p, ptr);
     MUST(o && o->state == HOME && is_painted(p, o));
     if (!o) return;
+    if (was_idle && p->params.validate) MUST(o->good);
     o->state = OUT;
     o->arena = where;
     o->loan = ++m.loans;
@@ -598,7 +606,7 @@ static void acquire(void)
     m.shrinking = false;
     if (ptr) {
         check_success(p, &b);
-        was_lent(p, ptr, a ? (int)(a - m.arena) : NOBODY);
+        was_lent(p, ptr, a ? (int)(a - m.arena) : NOBODY, true);
     } else {
         check_refusal(p, &b, why, to);
         MUST(why != (waits ? EBB_E_EXHAUSTED : EBB_E_TIMEOUT));
@@ -621,7 +629,7 @@ static void acquire_async(void)
     ebb_status rc = ebb_pool_acquire_async(p->pool, a->arena, &how, &wait);
     MUST(!w->ready && (wait != NULL) == (rc == EBB_OK || rc == EBB_E_EXHAUSTED));
     w->wait = wait;
-    w->ready = rc == EBB_OK;
+    w->ready = w->was_idle = rc == EBB_OK;
     if (rc == EBB_OK) MUST(!b.queue);
     else check_refusal(p, &b, rc, a->arena);
     if (!wait) w->ticket = 0;
@@ -648,7 +656,7 @@ static void take(void)
     pool *p = some_pool();
     waiter *w = some_waiter(p);
     if (!w) return;
-    bool ready = w->ready;
+    bool ready = w->ready, was_idle = w->was_idle;
     moment b = look(p);
     ebb_status why = EBB_OK;
     int where = w->arena;
@@ -662,7 +670,7 @@ static void take(void)
     }
     MUST(!wait);
     wait_is_over(p, w);
-    if (ptr) was_lent(p, ptr, where);
+    if (ptr) was_lent(p, ptr, where, was_idle);
     else MUST(why != EBB_E_EXHAUSTED);
     if (!ptr) check_refusal(p, &b, why, m.arena[where].arena);
     check_pool(p);
@@ -894,7 +902,7 @@ static void destroy_all(void)
         ebb_scope_attach(m.arena[i].arena);
         end_arena(&m.arena[i]);
     }
-    m.shrinking = true;
+    m.shrinking = m.ending = true;
     for (int i = 0; i < POOLS; i++) {
         pool *p = &m.pool[i];
         release_all(p);

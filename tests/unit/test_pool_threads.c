@@ -700,7 +700,7 @@ static void *hold_and_leave(void *arg)
 
 Test(pool_threads, a_thread_may_exit_while_holding)
 {
-    leavers.pool = new_pool(0, THREADS * EACH);
+    leavers.pool = new_pool(0, THREADS * (EACH + 4)); /* nobody has to go without */
     for (unsigned long n = scaled(50); n > 0; n--) {
         run_all(hold_and_leave, THREADS);
         ebb_pool_stats s = stats(leavers.pool);
