@@ -1027,3 +1027,112 @@ Test(pool_threads, a_pool_shrinks_to_what_is_used)
     ebb_pool_destroy(&p);
     cr_assert_eq(atomic_load(&alive), 0u);
 }
+
+/* ---- hooks that use another pool --------------------------------------------------------------- */
+
+typedef struct outer {
+    thing *inner; /* borrowed as long as this one lives */
+} outer;
+
+static ebb_pool *inner_pool;
+
+static bool make_outer(void *ctx, void *object)
+{
+    outer *o = object;
+    (void)ctx;
+    o->inner = use(ebb_pool_acquire(inner_pool, NULL, NULL));
+    return o->inner != NULL;
+}
+
+static bool clean_outer(void *ctx, void *object)
+{
+    outer *o = object;
+    ebb_arena *a = ebb_scope_begin(NULL);
+    thing *t = use(ebb_pool_acquire(inner_pool, a, NULL));
+    (void)ctx;
+    o->inner->uses++;
+    ebb_scope_end(&a);
+    return t == NULL || o->inner->uses % 16 != 0;
+}
+
+static bool ask_outer(void *ctx, void *object)
+{
+    outer *o = object;
+    (void)ctx;
+    return o->inner->uses++ % 32 != 0;
+}
+
+static void unmake_outer(void *ctx, void *object)
+{
+    (void)ctx;
+    ebb_pool_release(inner_pool, ((outer *)object)->inner);
+}
+
+static void *use_outer(void *arg)
+{
+    rng r = {(uint64_t)(size_t)arg + 1};
+    for (unsigned long n = scaled(20000); n > 0; n--) {
+        ebb_arena *a = ebb_scope_begin(NULL);
+        for (size_t k = rng_below(&r, 4); k > 0; k--) {
+            outer *o = ebb_pool_acquire_by(crowd.pool, a, in_ms(1), NULL);
+            if (o) o->inner->uses++;
+        }
+        if (rng_one_in(&r, 100)) ebb_pool_trim(crowd.pool);
+        ebb_scope_end(&a);
+    }
+    return NULL;
+}
+
+Test(pool_threads, hooks_may_use_another_pool)
+{
+    ebb_pool_params params = {.name = "outer",
+                              .size = sizeof(outer),
+                              .max_size = 12,
+                              .create = make_outer,
+                              .reset = clean_outer,
+                              .validate = ask_outer,
+                              .destroy = unmake_outer};
+    inner_pool = new_pool(0, 16);
+    crowd.pool = ebb_pool_create(&params, NULL);
+    run_all(use_outer, THREADS);
+    cr_assert_eq(stats(crowd.pool).in_use, 0u);
+    cr_assert_eq(stats(inner_pool).in_use, stats(crowd.pool).exist);
+    ebb_pool_destroy(&crowd.pool);
+    end_pool(&inner_pool);
+}
+
+/* ---- the last words of a thread ---------------------------------------------------------------- */
+
+static pthread_key_t early, late_key;
+static ebb_pool *last_pool;
+
+static void last_words(void *value)
+{
+    ebb_arena *a = ebb_scope_begin(NULL);
+    thing *t = use(ebb_pool_acquire(last_pool, a, NULL));
+    MUST(t);
+    ebb_scope_end(&a);
+    ebb_pool_release(last_pool, value);
+}
+
+/* Other libraries' data of the thread may go after Ebb's, and give back what they have borrowed. */
+static void *speak(void *arg)
+{
+    (void)arg;
+    MUST(!pthread_setspecific(early, use(ebb_pool_acquire(last_pool, NULL, NULL))));
+    MUST(!pthread_setspecific(late_key, use(ebb_pool_acquire(last_pool, NULL, NULL))));
+    return NULL;
+}
+
+Test(pool_threads, a_threads_last_words_may_use_a_pool)
+{
+    pthread_t thread;
+    cr_assert(!pthread_key_create(&early, last_words));
+    last_pool = new_pool(0, 6);
+    cr_assert(!pthread_key_create(&late_key, last_words));
+    for (unsigned long n = scaled(500); n > 0; n--) {
+        cr_assert(!pthread_create(&thread, NULL, speak, NULL));
+        pthread_join(thread, NULL);
+    }
+    end_pool(&last_pool);
+}
