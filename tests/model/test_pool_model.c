@@ -321,8 +321,8 @@ static void check_counts(pool *p)
     if (s.exist > p->most) p->most = s.exist;
     MUST(s.high_water >= p->most_out && s.high_water <= p->most + 1);
     MUST(s.acquired >= p->lent && s.released >= p->home && s.cancelled == p->cancelled);
-    MUST(s.acquired - s.released >= p->lent - p->home);
-    MUST(s.acquired - s.released <= p->lent - p->home + aside);
+    MUST(s.acquired - s.released == p->lent - p->home);
+    MUST(s.acquired - s.released == out + s.detached);
     if (count_waiters(p, false)) MUST(s.idle == 0 && s.exist >= s.max_size);
     if (m.bypass) MUST(s.idle == 0);
     uint64_t waits = 0;
