@@ -656,6 +656,43 @@ static thing *take_by_event(ebb_pool *p, ebb_arena *a, int fd)
     return use(ebb_pool_take(&w, NULL));
 }
 
+struct parcel {
+    ebb_pool *pool;
+    thing *thing;
+};
+
+static void send_it_home(void *arg)
+{
+    struct parcel *b = arg;
+    ebb_pool_release(b->pool, b->thing);
+}
+
+Test(pool_threads, an_eventfd_says_once_that_there_is_something)
+{
+    ebb_pool *p = new_pool(0, 1);
+    ebb_arena *a = ebb_scope_begin(NULL);
+    int fd = eventfd(0, EFD_NONBLOCK);
+    ebb_pool_notice how = {.eventfd = fd, .has_eventfd = true};
+    struct pollfd readable = {.fd = fd, .events = POLLIN};
+    uint64_t n = 0;
+    cr_assert(fd >= 0);
+    for (unsigned long k = scaled(200); k > 0; k--) {
+        ebb_pool_wait *w = NULL;
+        struct parcel b = {p, use(ebb_pool_acquire(p, NULL, NULL))};
+        ebb_status rc = ebb_pool_acquire_async(p, a, &how, &w);
+        cr_assert(b.thing && rc == EBB_E_EXHAUSTED && poll(&readable, 1, 0) == 0);
+        on_thread(send_it_home, &b);
+        cr_assert_eq(poll(&readable, 1, FOR_EVER_S * 1000), 1);
+        cr_assert(read(fd, &n, sizeof n) == (ssize_t)sizeof n && n == 1);
+        thing *t = use(ebb_pool_take(&w, NULL));
+        cr_assert_not_null(t);
+        ebb_pool_release(p, t);
+    }
+    close(fd);
+    ebb_scope_end(&a);
+    end_pool(&p);
+}
+
 Test(pool_threads, an_event_loop_is_told_by_its_eventfd)
 {
     ebb_pool *p = new_pool(0, 1);
