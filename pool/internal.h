@@ -121,7 +121,7 @@ struct ebb_pool {
     bool (*reset)(void *, void *);
     bool (*validate)(void *, void *);
     void (*destroy)(void *, void *);
-    bool looks_out, looks_home; /* there is a hook, or a tool, to be asked on the way */
+    bool looks_out, looks_home; /* a hook, a tool or the clock is to be asked on the way */
     bool keeps_none;            /* EBB_POOL=off */
     bool has_magazines;
     bool oldest_first; /* strict: reuse as late as can be */
@@ -142,7 +142,7 @@ struct ebb_pool {
     magazine *magazines;
     uint32_t magazine_count;
     uint32_t idle_ms, idle_least; /* the fewest on the shelf since `looked_ms` */
-    uint64_t looked_ms;
+    _Atomic uint64_t looked_ms;
     uint64_t acquired, released; /* without a magazine */
     ebb_pool_stats counts;       /* the fields that are counted one by one */
     ebb_pool *next, **back;      /* all pools */

@@ -121,9 +121,16 @@ supply ebb__pool_supply(ebb_pool *p)
     return s;
 }
 
+/* What set_max had left over has gone, just now perhaps: the magazines may be open again. */
+static void settle_if_fits(ebb_pool *p)
+{
+    if (p->exist - p->doomed == p->max_size) ebb__magazines_settle(p);
+}
+
 void ebb__pool_free_place(ebb_pool *p)
 {
     p->exist--;
+    settle_if_fits(p);
     if (!p->first_wait || p->exist >= p->max_size) return;
     p->exist++;
     ebb__wait_grant(p, NULL);
@@ -134,7 +141,7 @@ bool ebb__pool_stow(ebb_pool *p, item *it)
     p->released++;
     if (p->keeps_none || is_surplus(p)) {
         p->doomed++;
-        if (!is_surplus(p)) ebb__magazines_settle(p);
+        settle_if_fits(p);
         return false;
     }
     if (p->first_wait) ebb__wait_grant(p, it);
@@ -144,13 +151,19 @@ bool ebb__pool_stow(ebb_pool *p, item *it)
 
 /* ---- home ------------------------------------------------------------------------------------ */
 
+static bool is_time_to_look(ebb_pool *p)
+{
+    if (!p->idle_ms) return false;
+    uint64_t before = atomic_load_explicit(&p->looked_ms, memory_order_relaxed);
+    return os_clock_ms() - before >= p->idle_ms;
+}
+
 /* Objects that nobody has needed for a while, to be destroyed once the lock is free. */
 static unsigned take_stale(ebb_pool *p, item **ret_stale)
 {
-    uint64_t now = p->idle_ms ? os_clock_ms() : 0;
-    if (now - p->looked_ms < p->idle_ms || !p->idle_ms) return 0;
+    if (!is_time_to_look(p)) return 0;
     uint32_t least = p->idle_least, staying = p->exist - p->doomed, n = 0;
-    p->looked_ms = now;
+    atomic_store_explicit(&p->looked_ms, os_clock_ms(), memory_order_relaxed);
     p->idle_least = p->shelf_count;
     while (n < SHRINK_MOST && n < least && n < p->shelf_count && staying - n > p->min_size) n++;
     memcpy(ret_stale, p->shelf, n * sizeof *p->shelf);
@@ -191,6 +204,7 @@ static COLD void throw_away(ebb_pool *p, item *it)
     p->released++;
     p->counts.discarded++;
     if (where_is(it) != DETACHED) p->doomed++;
+    settle_if_fits(p);
     os_unlock(&p->lock);
     ebb__pool_unmake(p, it);
 }
@@ -203,7 +217,8 @@ static COLD void reset_and_stow(ebb_pool *p, item *it)
         return;
     }
     put_to_sleep(it);
-    ebb__pool_put_back(p, it);
+    if (is_time_to_look(p)) stow_slowly(p, it);
+    else ebb__pool_put_back(p, it);
 }
 
 static inline void send_home(ebb_pool *p, item *it, void *site)
@@ -214,10 +229,13 @@ static inline void send_home(ebb_pool *p, item *it, void *site)
     else if (unlikely(!magazine_push(p, it))) stow_slowly(p, it);
 }
 
+static COLD void take_in(ebb_pool *p, item *it, void *site);
+
 static void come_home(ebb_cleanup *c)
 {
     item *it = EBB_CONTAINER(c, item, hold);
-    send_home(pool_of(it), it, NULL);
+    if (unlikely(where_is(it) == DETACHED)) take_in(pool_of(it), it, NULL);
+    else send_home(pool_of(it), it, NULL);
 }
 
 /* ---- out ------------------------------------------------------------------------------------- */
@@ -406,13 +424,15 @@ static COLD void take_in(ebb_pool *p, item *it, void *site)
     }
     os_unlock(&p->lock);
     if (fits) send_home(p, it, site);
-    else if (!p->reset || p->reset(p->ctx, object_of(it))) ebb_pool_discard(p, object_of(it));
+    else throw_away(p, it);
 }
 
 static COLD void release_slowly(ebb_pool *p, void *object, void *site)
 {
     item *it = object ? loan_of(p, object, "ebb_pool_release", site) : NULL;
-    if (it) take_in(p, it, site);
+    if (!it) return;
+    untie(it);
+    take_in(p, it, site);
 }
 
 void ebb_pool_release(ebb_pool *p, void *object)

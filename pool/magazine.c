@@ -99,7 +99,8 @@ static magazine *magazine_take(ebb_pool *p)
     m = ebb_alloc_aligned(p->arena, sizeof *m, 64);
     if (!m) return NULL;
     memset(m, 0, sizeof *m);
-    m->first = m->acquired = (p->magazines ? p->magazines->first : 0) + ((uint64_t)1 << loans);
+    m->first = (p->magazines ? p->magazines->first : 0) + ((uint64_t)1 << loans);
+    atomic_init(&m->acquired, m->first);
     m->next = p->magazines;
     p->magazines = m;
     return m;

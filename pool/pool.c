@@ -121,7 +121,7 @@ static void set_params(ebb_pool *p, const ebb_pool_params *q)
     p->oldest_first = ebb_checks_get() >= EBB_CHECKS_STRICT;
     p->poisons = ebb__tools_active();
     p->looks_out = p->validate || p->poisons;
-    p->looks_home = p->reset || p->poisons;
+    p->looks_home = p->reset || p->poisons || p->idle_ms;
     p->has_magazines = !p->keeps_none && !p->oldest_first && os_barrier_all();
     snprintf(p->name, sizeof p->name, "%s", q->name ? q->name : "?");
 }
@@ -149,7 +149,7 @@ static ebb_pool *pool_in(ebb_arena *a, const ebb_pool_params *params)
     memset(p, 0, sizeof *p);
     p->arena = a;
     p->last_wait = &p->first_wait;
-    p->looked_ms = os_clock_ms();
+    atomic_store_explicit(&p->looked_ms, os_clock_ms(), memory_order_relaxed);
     os_lock_init(&p->lock);
     set_params(p, params);
     return p;

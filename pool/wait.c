@@ -52,7 +52,9 @@ void ebb__wait_forget_others(ebb_pool *p)
 {
     for (ebb_pool_wait *w = p->first_wait, *next; w; w = next) {
         next = w->next;
-        if (w->thread != ebb__self) dequeue(p, w);
+        if (w->thread == ebb__self) continue;
+        dequeue(p, w);
+        w->state = OVER; /* its scope may have been handed to this thread */
     }
 }
 
@@ -132,7 +134,7 @@ static void forsake(ebb_pool_wait *w)
     bool kept = true;
     os_lock(&p->lock);
     if (w->state == WAITING) dequeue(p, w);
-    else p->aside--;
+    else if (w->state != OVER) p->aside--;
     if (w->state == HAS_PLACE) ebb__pool_free_place(p);
     if (w->state == HAS_ITEM) {
         kept = ebb__pool_stow(p, w->it);
@@ -186,7 +188,7 @@ void *ebb_pool_take(ebb_pool_wait **wait, ebb_status *ret_why)
     if (!w) return refused(EBB_E_INVALID, ret_why);
     ebb_pool *p = w->pool;
     os_lock(&p->lock);
-    if (w->state == WAITING) {
+    if (w->state == WAITING || w->state == OVER) {
         os_unlock(&p->lock);
         return refused(EBB_E_EXHAUSTED, ret_why);
     }

@@ -60,7 +60,7 @@ typedef struct ebb_pool ebb_pool;
  *
  * Each hook may be NULL. They get @ctx and the object, and are called with no lock held by the
  * thread that acquires, releases, ends the scope, trims or destroys. They may use anything of Ebb
- * but this pool (whose calls would not return) and must not leave by ebb_raise or longjmp.
+ * but this pool (which is in the middle of something) and must not leave by ebb_raise or longjmp.
  */
 typedef struct ebb_pool_params {
     const char *name;  /**< for reports and statistics; copied, up to 47 bytes; NULL: "?" */
@@ -220,7 +220,7 @@ EBB_API bool ebb_pool_move(ebb_pool *pool, void *object, ebb_arena *to);
  * may be made in its place, first of all for who waits. For what turned out to be needed for long.
  * Return @object; NULL: it is not out (misuse).
  * Lifetime: until ebb_pool_discard, or ebb_pool_release, which takes it in again if there is a free
- * place, and else resets and destroys it. It may be moved and referred to as before;
+ * place, and else discards it. It may be moved and referred to as before;
  * ebb_pool_destroy and ebb_pool_each_out count it as out.
  * Threads: as ebb_pool_release.
  */
