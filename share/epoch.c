@@ -109,6 +109,8 @@ ebb__reader *ebb__epoch_begin(void)
 
 void ebb__epoch_end(ebb__reader *r)
 {
+    if (r->sink) atomic_fetch_add_explicit(r->sink, r->count, memory_order_relaxed);
+    r->sink = NULL;
     atomic_store_explicit(&r->epoch, 0, memory_order_release);
     r->next_free = mine;
     mine = r;
@@ -121,24 +123,25 @@ void ebb__epoch_leave(ebb_cleanup *pin)
     ebb__epoch_end(EBB_CONTAINER(pin, ebb__reader, pin));
 }
 
-/* The newest pin is found at a glance; others have been pinned since. */
-static bool has_announced(const ebb_arena *a)
+/* The newest pin is found at a glance; others may have been pinned since. */
+static ebb__reader *announced(const ebb_arena *a)
 {
-    const ebb_cleanup *pin = ebb__pins(a);
+    ebb_cleanup *pin = ebb__pins(a);
     while (pin && pin->run != ebb__epoch_leave) pin = pin->next;
-    return pin != NULL;
+    return pin ? EBB_CONTAINER(pin, ebb__reader, pin) : NULL;
 }
 
-COLD bool ebb__epoch_announce(ebb_arena *a)
+COLD ebb__reader *ebb__epoch_announce(ebb_arena *a)
 {
-    if (has_announced(a)) return true;
-    ebb__reader *r = ebb__epoch_begin();
-    if (!r) return false;
+    ebb__reader *r = announced(a);
+    if (r || ebb__is_long_lived(a)) return r;
+    r = ebb__epoch_begin();
+    if (!r) return NULL;
     const ebb_profile *p = a->bits & SCOPE ? ebb__profile_by_id(a->bits >> PROFILE_SHIFT) : NULL;
     atomic_store_explicit(&r->name, p ? p->name : NULL, memory_order_relaxed);
-    if (ebb_cleanup_pin(a, &r->pin, ebb__epoch_leave)) return true;
+    if (ebb_cleanup_pin(a, &r->pin, ebb__epoch_leave)) return r;
     ebb__epoch_end(r);
-    return false;
+    return NULL;
 }
 
 /* ---- retiring -------------------------------------------------------------------------------- */

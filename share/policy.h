@@ -13,15 +13,15 @@
  *                         +--> remove: expired, invalidated; nothing is remembered
  *
  * S3-FIFO (Yang, Zhang, Qiu, Yue, Rashmi: "FIFO queues are all you need for cache eviction", SOSP
- * 2023). New keys enter a small queue; those hit there again pass to the main one, the others leave,
- * and are remembered for as many evictions as the main queue has entries. What is asked for again
- * by then enters the main queue at once. The main queue is a clock with counts up to 3.
+ * 2023). New keys enter a small queue; those hit there again pass to the main one, the others
+ * leave, and are remembered for as many evictions as the main queue has entries. What is asked for
+ * again by then enters the main queue at once. The main queue is a clock with counts up to 3.
  *
  * LRU by stamp. An exact LRU moves an entry at each hit, under a lock. Here a hit writes the number
- * of the present tick into the node, at most once a tick; a tick is over when as many nodes have been
- * touched or inserted as 1/32 of the entries. Nodes lie in a queue per tick, and are moved to that
- * of their stamp only when they come up for eviction. The order is that of an LRU but for those of
- * one tick; the bench shows it beside an exact one.
+ * of the present tick into the node, at most once a tick; a tick is over when as many nodes have
+ * been touched or inserted as 1/32 of the entries. Nodes lie in a queue per tick, and are moved to
+ * that of their stamp only when they come up for eviction. The order is that of an LRU but for
+ * those of one tick; the bench shows it beside an exact one.
  *
  * Invariants
  *   a node is in at most one policy, and in one of its queues
@@ -106,8 +106,8 @@ bool ebb__policy_init(ebb__policy *p, const ebb__policy_kind *kind, ebb_arena *h
 void ebb__policy_fini(ebb__policy *p);
 
 /**
- * Take @node in: its key has this @hash (all 64 bits good), and it counts for @bytes. There should be
- * room: see ebb__policy_is_over. Keeps @node until it is a victim, or removed.
+ * Take @node in: its key has this @hash (all 64 bits good), and it counts for @bytes. There should
+ * be room: see ebb__policy_is_over. Keeps @node until it is a victim, or removed.
  * Fails: never. Without memory for it S3-FIFO remembers fewer evictions, and chooses less well.
  */
 void ebb__policy_insert(ebb__policy *p, ebb__policy_node *node, uint64_t hash, size_t bytes);
@@ -144,7 +144,8 @@ static inline bool ebb__policy_is_over(const ebb__policy *p, size_t entries, siz
 /** Change what @node, which is in, counts for. */
 void ebb__policy_recount(ebb__policy *p, ebb__policy_node *node, size_t bytes);
 
-/** Change the limits. What is too much then stays until it is evicted: ebb__policy_is_over(p, 0, 0). */
+/** Change the limits. What is too much then stays until it is evicted: ebb__policy_is_over(p, 0,
+    0). */
 void ebb__policy_resize(ebb__policy *p, size_t max_entries, size_t max_bytes);
 
 /** Return what is wrong with *@p, static, or NULL. For tests. Cost: O(len). */

@@ -6,8 +6,8 @@
  *                +--- touched since -----+  filed anew, when it comes up for eviction
  *                +--- not touched: evicted
  *
- * Ticks are compared by their difference, so that they may wrap. A node filed under a tick that is older
- * than the ring's oldest lies in the oldest's queue.
+ * Ticks are compared by their difference, so that they may wrap. A node filed under a tick that is
+ * older than the ring's oldest lies in the oldest's queue.
  */
 #include "policy.h"
 
@@ -35,7 +35,8 @@ static void drop_oldest(ebb__policy *p)
     p->lru.oldest++;
 }
 
-/* Ticks pass by hits alone; after RING merges all nodes are in one queue, that has but to be moved. */
+/* Ticks pass by hits alone; after RING merges all nodes are in one queue, that has but to be moved.
+   */
 static uint32_t catch_up(ebb__policy *p)
 {
     uint32_t now = atomic_load_explicit(&p->full, memory_order_relaxed);
@@ -63,7 +64,8 @@ static void fini(ebb__policy *p)
     ebb_storage_release(p->home, &p->lru.ring);
 }
 
-/* Count a node that is the first time touched in this tick; one of those who are too many ends it. */
+/* Count a node that is the first time touched in this tick; one of those who are too many ends it.
+   */
 static void count_touch(ebb__policy *p, uint32_t now)
 {
     uint32_t touched = 1 + atomic_fetch_add_explicit(&p->lru.touched, 1, memory_order_relaxed);

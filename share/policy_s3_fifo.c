@@ -80,8 +80,8 @@ static bool make_ghosts(ebb_arena *home, ebb__ghosts *g, size_t buckets)
     return true;
 }
 
-/* Half as many slots again as ghosts: few buckets then overflow. It is no failure if there is no memory:
-   what the buckets can't hold is forgotten early. */
+/* Half as many slots again as ghosts: few buckets then overflow. It is no failure if there is no
+   memory: what the buckets can't hold is forgotten early. */
 static void remember(ebb__policy *p, uint32_t tag)
 {
     ebb__ghosts *g = &p->s3.ghosts;
@@ -152,7 +152,8 @@ static bool spare(ebb__policy *p, ebb__policy_node *node)
     return true;
 }
 
-/* Readers go on marking meanwhile: after as many turns as all marks could have given, no mark counts. */
+/* Readers go on marking meanwhile: after as many turns as all marks could have given, no mark
+   counts. */
 static ebb__policy_node *victim(ebb__policy *p, ebb__policy_pinned *pinned, void *ctx)
 {
     size_t turns = (MARK_MOST + 1) * p->len, held = 2 * p->len;
