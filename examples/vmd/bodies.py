@@ -25,10 +25,17 @@ def batch(rng, count, note=0):
               "memory_mb": rng.randint(1, 16) * 512}
         if rng.random() < 0.3:
             vm["zone"] = f"zone-{rng.randint(0, 3)}"
+        if rng.random() < 0.5:
+            vm["group"] = f"service-{rng.randint(0, count // 4)}"
         if note:
             vm["note"] = words(rng, note)
         vms.append(vm)
     return json.dumps({"strategy": rng.choice(["pack", "spread"]), "vms": vms})
+
+
+def change(rng):
+    metadata = {f"label-{rng.randint(0, 31):02d}": rng.choice([None, words(rng, 60)]) for _ in range(4)}
+    return json.dumps({"status": rng.choice(["starting", "running", "stopped"]), "metadata": metadata})
 
 
 def good():
@@ -40,8 +47,11 @@ def good():
         count, note = [(5, 0), (10, 60), (20, 0), (50, 0), (100, 100)][number % 5]
         found.append(("POST", "/schedule", batch(rng, count, note)))
         found.append(("GET", f"/vms/vm-{rng.randint(0, number):03d}", ""))
+        if number % 4 == 3:
+            found.append(("PATCH", f"/vms/vm-{number:03d}", change(rng)))
         if number % 10 == 9:
             found.append(("GET", "/vms?limit=20", ""))
+            found.append(("GET", "/vms?limit=20&tenant=tenant-3&status=running", ""))
     return found
 
 
@@ -90,6 +100,15 @@ def bad():
         ("an unknown zone", "POST", "/schedule", job(zone="zone-9"), 422, ["zone"]),
         ("a zone of a wrong type", "POST", "/schedule", job(zone=3), 422, ["zone"]),
         ("an unknown strategy", "POST", "/schedule", '{"strategy": "luck", "vms": []}', 422, ["strategy"]),
+        ("a group of a wrong type", "POST", "/schedule", job(group=3), 422, ["group"]),
+        ("an over-long group", "POST", "/schedule", job(group="g" * 65), 422, ["group", "64"]),
+        ("to change an unknown machine", "PATCH", "/vms/none", "{}", 404, ["none"]),
+        ("to change it to nonsense", "PATCH", "/vms/vm-000", '{"status": "happy"}', 422, ["status", "running"]),
+        ("to change its size to none", "PATCH", "/vms/vm-000", '{"cpus": 0}', 422, ["cpus"]),
+        ("to give it too much metadata", "PATCH", "/vms/vm-000",
+         json.dumps({"metadata": {str(i): "" for i in range(33)}}), 422, ["32"]),
+        ("to give it a wrong label", "PATCH", "/vms/vm-000", '{"metadata": {"k": 1}}', 422, ["metadata"]),
+        ("machines of an unknown status", "GET", "/vms?status=happy", "", 400, ["status"]),
         ("an unknown machine", "GET", "/vms/none", "", 404, ["none"]),
         ("a name that is none", "GET", "/vms/a%2fb", "", 400, ["name"]),
         ("a page of nothing", "GET", "/vms?limit=0", "", 400, ["limit"]),

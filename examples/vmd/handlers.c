@@ -54,20 +54,80 @@ static const char *read_metadata(json_t *object, vm_spec *s)
     return NULL;
 }
 
+/* One of the words of a machine's life; 0: it is none. Nothing is kept of a text that is none. */
+static ebb_sym status_named(const char *word)
+{
+    ebb_sym status = ebb_intern_find(names, ebb_str_from(word));
+    return EBB_WORDS_HAS(ebb_vm_status, status) ? status : 0;
+}
+#define STATUS_RULE "must be creating, starting, running, stopping, stopped or failed"
+
+static const char *wrong_size(const vm_spec *s)
+{
+    if (s->cpus < 1 || s->cpus > 256) return "cpus must be 1 to 256";
+    return s->memory_mb < 1 || s->memory_mb > 1 << 22 ? "memory_mb must be 1 to 4194304" : NULL;
+}
+
 /* NULL, or what is wrong; the text may be @error's. */
 static const char *read_spec(json_t *body, vm_spec *s, json_error_t *error)
 {
     json_t *metadata = NULL;
     s->pairs = 0;
+    s->status = EBB_VM_CREATING;
     if (json_unpack_ex(body, error, 0, "{s:s, s:s, s:i, s:i, s?o}", "name", &s->name, "tenant",
                        &s->tenant, "cpus", &s->cpus, "memory_mb", &s->memory_mb, "metadata",
                        &metadata))
         return error->text;
     if (!is_name(s->name)) return "name " NAME_RULE;
     if (!is_name(s->tenant)) return "tenant " NAME_RULE;
-    if (s->cpus < 1 || s->cpus > 256) return "cpus must be 1 to 256";
-    if (s->memory_mb < 1 || s->memory_mb > 1 << 22) return "memory_mb must be 1 to 4194304";
-    return metadata ? read_metadata(metadata, s) : NULL;
+    const char *wrong = wrong_size(s);
+    return wrong || !metadata ? wrong : read_metadata(metadata, s);
+}
+
+/* ---- changing a machine ---------------------------------------------------------------------- */
+
+static const char *change_one(attrs *a, const char *key, json_t *value)
+{
+    if (json_is_null(value)) {
+        attrs_remove(a, key);
+        return NULL;
+    }
+    if (!json_is_string(value)) return "metadata values must be strings, or null to remove one";
+    if (strlen(key) > NAME_MOST || json_string_length(value) > VALUE_MOST)
+        return "metadata keys are at most 64 bytes, values 256";
+    return attrs_put(a, key, json_string_value(value)) ? NULL : "out of memory";
+}
+
+/* As RFC 7396 merges objects. */
+static const char *change_metadata(attrs *a, json_t *object, vm_spec *s)
+{
+    const char *key, *wrong = NULL;
+    json_t *value;
+    if (object && !json_is_object(object)) return "metadata must be an object";
+    if (json_object_size(object) > METADATA_MOST) return "metadata has more than 32 entries";
+    json_object_foreach(object, key, value)
+    {
+        wrong = change_one(a, key, value);
+        if (wrong) return wrong;
+    }
+    s->pairs = attrs_count(a);
+    if (s->pairs > METADATA_MOST) return "metadata has more than 32 entries";
+    attrs_copy(a, s->pair);
+    return NULL;
+}
+
+/* What is not mentioned stays as it is. */
+static const char *read_changes(json_t *body, attrs *a, vm_spec *s, json_error_t *error)
+{
+    json_t *metadata = NULL;
+    const char *status = NULL;
+    if (json_unpack_ex(body, error, 0, "{s?s, s?i, s?i, s?o}", "status", &status, "cpus", &s->cpus,
+                       "memory_mb", &s->memory_mb, "metadata", &metadata))
+        return error->text;
+    if (status) s->status = status_named(status);
+    if (!s->status) return "status " STATUS_RULE;
+    const char *wrong = wrong_size(s);
+    return wrong ? wrong : change_metadata(a, metadata, s);
 }
 
 /* ---- writing a machine ----------------------------------------------------------------------- */
@@ -76,6 +136,11 @@ static void add_string(text *t, const char *before, const char *value)
 {
     text_put(t, before);
     text_json(t, value);
+}
+
+static void add_symbol(text *t, const char *before, ebb_sym sym)
+{
+    add_string(t, before, ebb_sym_str(names, sym).ptr);
 }
 
 static void add_int(text *t, const char *before, long long value)
@@ -88,8 +153,8 @@ static void add_summary(text *t, const vm *v)
 {
     add_string(t, "{\"id\":", v->id);
     add_string(t, ",\"name\":", v->name);
-    add_string(t, ",\"tenant\":", v->tenant);
-    add_string(t, ",\"status\":", v->status);
+    add_symbol(t, ",\"tenant\":", v->tenant);
+    add_symbol(t, ",\"status\":", v->status);
     add_int(t, ",\"revision\":", v->revision);
     add_int(t, ",\"cpus\":", v->cpus);
     add_int(t, ",\"memory_mb\":", v->memory_mb);
@@ -118,20 +183,26 @@ static int reply_vm(request *req, int status, vm *v)
 
 /* ---- what the routes do ---------------------------------------------------------------------- */
 
+/* Put in what may be there in place of @before only, if that is not NULL. */
+static int put_vm(request *req, const vm_spec *spec, const vm *before)
+{
+    vm *v = NULL;
+    switch (state_put(spec, before, &v)) { /* copies: it outlives the request */
+    case PUT_CREATED: return reply_vm(req, 201, v);
+    case PUT_REPLACED: return reply_vm(req, 200, v);
+    case PUT_TAKEN: return reply_error(req, 409, "%s belongs to another tenant", spec->name);
+    case PUT_CHANGED: return reply_error(req, 409, "%s has changed meanwhile", spec->name);
+    case PUT_FULL: return reply_error(req, 507, "no more machines can be kept");
+    default: return 507;
+    }
+}
+
 static int post_vm(request *req, json_t *body)
 {
     vm_spec spec;
     json_error_t error;
-    vm *v = NULL;
     const char *wrong = read_spec(body, &spec, &error);
-    if (wrong) return reply_error(req, 422, "%s", wrong);
-    switch (state_put(&spec, &v)) { /* copies: it outlives the request */
-    case PUT_CREATED: return reply_vm(req, 201, v);
-    case PUT_REPLACED: return reply_vm(req, 200, v);
-    case PUT_TAKEN: return reply_error(req, 409, "%s belongs to another tenant", spec.name);
-    case PUT_FULL: return reply_error(req, 507, "no more machines can be kept");
-    default: return 507;
-    }
+    return wrong ? reply_error(req, 422, "%s", wrong) : put_vm(req, &spec, NULL);
 }
 
 /* The NAME of /vms/NAME; NULL: it can't be one. */
@@ -147,6 +218,39 @@ static int get_vm(request *req)
     if (!name) return reply_error(req, 400, "a name " NAME_RULE);
     vm *v = state_get(name);
     return v ? reply_vm(req, 200, v) : reply_error(req, 404, "no machine is called %s", name);
+}
+
+static int change_vm(request *req, json_t *body, const vm *v)
+{
+    json_error_t error;
+    vm_spec spec = {.name = v->name,
+                    .tenant = ebb_sym_str(names, v->tenant).ptr,
+                    .status = v->status,
+                    .cpus = v->cpus,
+                    .memory_mb = v->memory_mb};
+    attrs *a = attrs_begin(&req->mem, v);
+    if (!a) return 507;
+    const char *wrong = read_changes(body, a, &spec, &error);
+    int status = wrong ? reply_error(req, 422, "%s", wrong) : put_vm(req, &spec, v);
+    attrs_end(a);
+    return status;
+}
+
+/* Of two requests that change a machine at once the second begins anew, with what the first made. */
+static int patch_vm(request *req, json_t *body)
+{
+    enum { ATTEMPTS = 100 };
+    const char *name = name_in(req);
+    if (!name) return reply_error(req, 400, "a name " NAME_RULE);
+    int status = 409;
+    for (int i = 0; status == 409 && i < ATTEMPTS; i++) {
+        vm *v = state_get(name);
+        if (!v) return reply_error(req, 404, "no machine is called %s", name);
+        if (!mem_hold(&req->mem, vm_release, v)) return 507;
+        status = change_vm(req, body, v);
+        mem_drop(&req->mem, vm_release, v);
+    }
+    return status;
 }
 
 static int delete_vm(request *req)
@@ -187,13 +291,13 @@ static int reply_page(request *req, const page *p, bool more)
     return reply_done(req, 200);
 }
 
-static int list_page(request *req, const char *after, int most)
+static int list_page(request *req, const char *after, const filter *only, int most)
 {
     page *p = mem_alloc(&req->mem, sizeof *p);
     if (!p) return 507;
     p->count = 0;
     if (!mem_hold(&req->mem, page_release, p)) return 507;
-    int filled = state_page(after, most, p->vm);
+    int filled = state_page(after, only, most, p->vm);
     if (filled > 0) p->count = filled;
     int status = filled < 0 ? reply_error(req, 404, "no machine is called %s", after)
                             : reply_page(req, p, filled == most);
@@ -202,16 +306,31 @@ static int list_page(request *req, const char *after, int most)
     return status;
 }
 
+/* ?tenant=NAME&status=WORD. What nobody is called passes nothing, and no machine has symbol NOBODY. */
+static const char *read_filter(request *req, filter *only)
+{
+    const ebb_sym nobody = UINT32_MAX;
+    const char *tenant = request_argument(req, "tenant"), *status = request_argument(req, "status");
+    *only = (filter){0, 0};
+    if (tenant) only->tenant = ebb_intern_find(names, ebb_str_from(tenant));
+    if (tenant && !only->tenant) only->tenant = nobody;
+    if (status) only->status = status_named(status);
+    return status && !only->status ? "status " STATUS_RULE : NULL;
+}
+
 /* ?limit=N&after=NAME: a page, and where the next one begins. */
 static int list_vms(request *req)
 {
+    filter only;
+    const char *wrong = read_filter(req, &only);
+    if (wrong) return reply_error(req, 400, "%s", wrong);
     const char *limit = request_argument(req, "limit"), *after = request_argument(req, "after");
     char *end;
     long most = limit ? strtol(limit, &end, 10) : PAGE_MOST;
     if (limit && (end == limit || *end || most < 1 || most > PAGE_MOST))
         return reply_error(req, 400, "limit must be 1 to %d", PAGE_MOST);
     if (after && !is_name(after)) return reply_error(req, 400, "after " NAME_RULE);
-    return list_page(req, after, (int)most);
+    return list_page(req, after, &only, (int)most);
 }
 
 static int no_such_path(request *req)
@@ -235,6 +354,7 @@ route routes[ROUTES] = {
     {"POST", "/schedule", NULL, schedule, PROFILE("POST /schedule")},
     {"GET", "/vms", list_vms, NULL, PROFILE("GET /vms")},
     {"GET", "/vms/", get_vm, NULL, PROFILE("GET /vms/NAME")},
+    {"PATCH", "/vms/", NULL, patch_vm, PROFILE("PATCH /vms/NAME")},
     {"DELETE", "/vms/", delete_vm, NULL, PROFILE("DELETE /vms/NAME")},
     {"GET", "/metrics", metrics, NULL, PROFILE("GET /metrics")},
     {NULL, NULL, no_such_method, NULL, PROFILE("no such method")},

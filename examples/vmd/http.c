@@ -258,6 +258,10 @@ static ebb_fault *fail_some(void)
 
 int serve(void)
 {
+    if (!state_begin()) {
+        fputs("vmd: out of memory\n", stderr);
+        return 1;
+    }
     if (opt.ebb) set_up_ebb();
     ebb_fault *fault = fail_some();
     sigset_t waiting = catch_signals();

@@ -34,19 +34,21 @@ static void add_node(text *t, unsigned node)
 typedef struct wanted {
     const char *name;
     room size;
-    int zone; /* -1: any */
+    int zone;     /* -1: any */
+    group *group; /* NULL: it has none */
 } wanted;
 
 /* What a batch works with. */
 typedef struct batch {
-    bool spread; /* rather than fill nodes up */
-    room *left;  /* on each node */
+    bool spread;    /* rather than fill nodes up */
+    room *left;     /* on each node */
+    groups *groups; /* and where they have machines */
     /* Of the last machine: the nodes that have room, a column of scores beside them, and which of
        the rows are the best. */
     unsigned *node;
     int32_t *score;
     uint32_t best[1 + ALTERNATIVES];
-    int fit, no_cpus, no_memory; /* of its zone */
+    int fit, no_cpus, no_memory, same_group; /* of its zone */
 } batch;
 
 /* How full a node would be, or how empty if the batch is to be spread. */
@@ -61,10 +63,11 @@ static int score_of(const batch *b, unsigned node, const wanted *w)
 
 static void find_candidates(batch *b, const wanted *w)
 {
-    b->fit = b->no_cpus = b->no_memory = 0;
+    b->fit = b->no_cpus = b->no_memory = b->same_group = 0;
     for (unsigned node = 0; node < opt.nodes; node++) {
         if (w->zone >= 0 && w->zone != (int)(node % ZONES)) continue;
-        if (b->left[node].cpus < w->size.cpus) b->no_cpus++;
+        if (w->group && group_is_on(w->group, node)) b->same_group++;
+        else if (b->left[node].cpus < w->size.cpus) b->no_cpus++;
         else if (b->left[node].memory_mb < w->size.memory_mb) b->no_memory++;
         else {
             b->node[b->fit] = node;
@@ -93,17 +96,19 @@ static void add_reason(text *t, const batch *b)
 {
     text_put(t, ",\"reason\":");
     if (!b->fit) {
-        text_printf(t, "\"none of %d nodes has room: %d lack cpus, %d lack memory\"",
-                    b->no_cpus + b->no_memory, b->no_cpus, b->no_memory);
-        return;
+        text_printf(t, "\"none of %d nodes has room: ", b->no_cpus + b->no_memory + b->same_group);
+    } else {
+        int score = b->score[b->best[0]];
+        text_printf(t, "\"the %s of %d that have room, %d.%d %%; ",
+                    b->spread ? "emptiest" : "fullest", b->fit, score / 10, score % 10);
     }
-    int score = b->score[b->best[0]];
-    text_printf(t, "\"the %s of %d that have room, %d.%d %%; %d lack cpus, %d lack memory\"",
-                b->spread ? "emptiest" : "fullest", b->fit, score / 10, score % 10, b->no_cpus,
-                b->no_memory);
+    text_printf(t, "%d lack cpus, %d lack memory", b->no_cpus, b->no_memory);
+    if (b->same_group) text_printf(t, ", %d have one of its group", b->same_group);
+    text_put(t, "\"");
 }
 
-static void place(text *t, batch *b, const wanted *w)
+/* False: no memory. */
+static bool place(text *t, batch *b, const wanted *w)
 {
     find_candidates(b, w);
     text_put(t, "{\"vm\":");
@@ -114,10 +119,11 @@ static void place(text *t, batch *b, const wanted *w)
     add_alternatives(t, b);
     add_reason(t, b);
     text_put(t, "}");
-    if (!b->fit) return;
-    room *left = &b->left[b->node[b->best[0]]];
-    left->cpus -= w->size.cpus;
-    left->memory_mb -= w->size.memory_mb;
+    if (!b->fit) return true;
+    unsigned node = b->node[b->best[0]];
+    b->left[node].cpus -= w->size.cpus;
+    b->left[node].memory_mb -= w->size.memory_mb;
+    return !w->group || group_add(w->group, node);
 }
 
 /* ---- the batch ------------------------------------------------------------------------------- */
@@ -132,16 +138,19 @@ static int zone_of(const char *name)
 }
 
 /* NULL, or what is wrong with @item. */
-static const char *read_wanted(json_t *item, wanted *w)
+static const char *read_wanted(json_t *item, groups *all, wanted *w)
 {
-    const char *zone = NULL;
+    const char *zone = NULL, *of = NULL;
     json_error_t error;
-    if (json_unpack_ex(item, &error, 0, "{s:s, s:i, s:i, s?s}", "name", &w->name, "cpus",
-                       &w->size.cpus, "memory_mb", &w->size.memory_mb, "zone", &zone))
-        return "needs a name, cpus and memory_mb; zone is a string";
+    if (json_unpack_ex(item, &error, 0, "{s:s, s:i, s:i, s?s, s?s}", "name", &w->name, "cpus",
+                       &w->size.cpus, "memory_mb", &w->size.memory_mb, "zone", &zone, "group", &of))
+        return "needs a name, cpus and memory_mb; zone and group are strings";
     if (!w->name[0] || strlen(w->name) > NAME_MOST) return "name must be 1 to 64 bytes";
     if (w->size.cpus < 1 || w->size.memory_mb < 1) return "cpus and memory_mb must be positive";
+    if (of && strlen(of) > NAME_MOST) return "group must be at most 64 bytes";
     w->zone = zone_of(zone);
+    w->group = of ? groups_get(all, of) : NULL;
+    if (of && !w->group) return "out of memory";
     return w->zone == -2 ? "zone must be zone-0 to zone-3" : NULL;
 }
 
@@ -154,10 +163,10 @@ static int place_all(request *req, json_t *vms, batch *b)
     json_array_foreach(vms, i, item)
     {
         wanted w;
-        const char *wrong = read_wanted(item, &w);
+        const char *wrong = read_wanted(item, b->groups, &w);
         if (wrong) return reply_error(req, 422, "vms[%zu]: %s", i, wrong);
         text_put(&req->reply, i ? "," : "");
-        place(&req->reply, b, &w);
+        if (!place(&req->reply, b, &w)) return 507;
     }
     text_put(&req->reply, "]}");
     return reply_done(req, 200);
@@ -182,10 +191,16 @@ int schedule(request *req, json_t *body)
         return reply_error(req, 422, "vms must have 1 to %d entries", BATCH_MOST);
     b.left = mem_alloc(&req->mem, opt.nodes * (sizeof *b.left + sizeof *b.node + sizeof *b.score));
     if (!b.left) return 507;
+    b.groups = groups_begin(&req->mem);
+    if (!b.groups) {
+        mem_free(&req->mem, b.left);
+        return 507;
+    }
     b.node = (unsigned *)(b.left + opt.nodes);
     b.score = (int32_t *)(b.node + opt.nodes);
     for (unsigned node = 0; node < opt.nodes; node++) b.left[node] = node_size(node);
     int status = place_all(req, vms, &b);
+    groups_end(b.groups);
     mem_free(&req->mem, b.left);
     return status;
 }

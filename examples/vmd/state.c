@@ -14,6 +14,16 @@ enum { BUCKETS = 4096 };
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static vm *buckets[BUCKETS], *first, *last;
 static size_t count;
+ebb_symtab *names;
+
+bool state_begin(void)
+{
+    static const ebb_words *const sets[] = {&ebb_vm_status};
+    const ebb_symtab_params params = {
+        .name = "tenants", .words = sets, .word_sets = 1, .max_entries = opt.max_vms};
+    names = ebb_symtab_create(&params, NULL);
+    return names != NULL;
+}
 
 /* ---- one machine ----------------------------------------------------------------------------- */
 
@@ -26,7 +36,7 @@ static uint64_t hash(uint64_t h, const char *string)
 
 static size_t size_of(const vm_spec *s)
 {
-    size_t size = sizeof(vm) + s->pairs * sizeof *s->pair + strlen(s->name) + strlen(s->tenant) + 2;
+    size_t size = sizeof(vm) + s->pairs * sizeof *s->pair + strlen(s->name) + 1;
     for (size_t i = 0; i < s->pairs; i++)
         size += strlen(s->pair[i].key) + strlen(s->pair[i].value) + 2;
     return size;
@@ -40,7 +50,7 @@ static const char *put_string(char **to, const char *string)
     return start;
 }
 
-static vm *vm_create(const vm_spec *s)
+static vm *vm_create(const vm_spec *s, ebb_sym tenant)
 {
     vm *v = malloc(size_of(s));
     if (!v) return NULL;
@@ -49,8 +59,8 @@ static vm *vm_create(const vm_spec *s)
     v->references = 1;
     v->revision = 1;
     v->name = put_string(&strings, s->name);
-    v->tenant = put_string(&strings, s->tenant);
-    v->status = "proposed";
+    v->tenant = tenant;
+    v->status = s->status;
     v->cpus = s->cpus;
     v->memory_mb = s->memory_mb;
     v->pairs = s->pairs;
@@ -59,7 +69,7 @@ static vm *vm_create(const vm_spec *s)
             (pair){put_string(&strings, s->pair[i].key), put_string(&strings, s->pair[i].value)};
     /* From what is proposed, not from a clock: two servers that are asked the same answer the
        same. */
-    uint64_t id = hash(hash(FNV_1A, v->tenant) ^ '/', v->name);
+    uint64_t id = hash(hash(FNV_1A, s->tenant) ^ '/', v->name);
     snprintf(v->id, sizeof v->id, "vm-%016llx", (unsigned long long)id);
     return v;
 }
@@ -118,12 +128,13 @@ static vm *take_out(vm **at)
 }
 
 /* Put @v in; *ret_old is what it took the place of. */
-static enum put_result put(vm *v, vm **ret_old)
+static enum put_result put(vm *v, const vm *unless_changed, vm **ret_old)
 {
     vm **at = find(v->name);
+    if (unless_changed && *at != unless_changed) return PUT_CHANGED;
     if (!*at && count >= opt.max_vms) return PUT_FULL;
     if (!*at) return insert(at, v), PUT_CREATED;
-    if (strcmp((*at)->tenant, v->tenant) != 0) return PUT_TAKEN;
+    if ((*at)->tenant != v->tenant) return PUT_TAKEN;
     *ret_old = *at;
     replace(at, v);
     return PUT_REPLACED;
@@ -131,13 +142,15 @@ static enum put_result put(vm *v, vm **ret_old)
 
 /* ---- what requests call ---------------------------------------------------------------------- */
 
-enum put_result state_put(const vm_spec *spec, vm **ret_vm)
+enum put_result state_put(const vm_spec *spec, const vm *unless_changed, vm **ret_vm)
 {
-    vm *v = vm_create(spec), *old = NULL;
+    ebb_sym tenant = ebb_intern(names, ebb_str_from(spec->tenant));
+    if (!tenant) return ebb_symtab_failed(names) == EBB_E_LIMIT ? PUT_FULL : PUT_NO_MEMORY;
+    vm *v = vm_create(spec, tenant), *old = NULL;
     if (!v) return PUT_NO_MEMORY;
     refer(v); /* the caller's */
     pthread_mutex_lock(&lock);
-    enum put_result result = put(v, &old);
+    enum put_result result = put(v, unless_changed, &old);
     pthread_mutex_unlock(&lock);
     vm_release(old);
     if (result == PUT_CREATED || result == PUT_REPLACED) *ret_vm = v;
@@ -154,7 +167,13 @@ vm *state_get(const char *name)
     return v;
 }
 
-int state_page(const char *after, int most, vm **page)
+static bool passes(const filter *only, const vm *v)
+{
+    return (!only->tenant || only->tenant == v->tenant) &&
+           (!only->status || only->status == v->status);
+}
+
+int state_page(const char *after, const filter *only, int most, vm **page)
 {
     int filled = -1;
     pthread_mutex_lock(&lock);
@@ -162,7 +181,7 @@ int state_page(const char *after, int most, vm **page)
     if (from || !after) {
         filled = 0;
         for (vm *v = from ? from->next : first; v && filled < most; v = v->next)
-            page[filled++] = refer(v);
+            if (passes(only, v)) page[filled++] = refer(v);
     }
     pthread_mutex_unlock(&lock);
     return filled;
@@ -188,4 +207,5 @@ bool state_remove(const char *name)
 void state_clear(void)
 {
     while (first) state_remove(first->name);
+    ebb_symtab_destroy(&names);
 }

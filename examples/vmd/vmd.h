@@ -5,6 +5,8 @@
  *   http.c      libmicrohttpd: a request's life and limits, the scope around it
  *   handlers.c  routes, and what each does; of HTTP it knows a status and a body
  *   schedule.c  placing machines on nodes
+ *   groups.c    which nodes the groups of a batch are on already
+ *   attrs.c     changing a machine's metadata
  *   metrics.c   counters, as Prometheus reads them
  *   state.c     what outlives requests: the machines
  *   mem.c       where a request's memory comes from
@@ -50,7 +52,7 @@ struct request {
 };
 
 /* The last two have no path: no such method, no such path. */
-enum { ROUTES = 8 };
+enum { ROUTES = 9 };
 extern route routes[ROUTES];
 /* Never NULL: some routes only say what is wrong. */
 route *route_find(const char *method, const char *path);
@@ -67,6 +69,9 @@ int metrics(request *req);
 
 /* ---- the machines ---------------------------------------------------------------------------- */
 
+/* What tenants and statuses are called is kept once, and they are compared by number: a symbol. */
+extern ebb_symtab *names;
+
 typedef struct pair {
     const char *key, *value;
 } pair;
@@ -74,6 +79,7 @@ typedef struct pair {
 /* What a client asks for; the strings are the request's. */
 typedef struct vm_spec {
     const char *name, *tenant;
+    ebb_sym status; /* one of ebb_vm_status */
     int cpus, memory_mb;
     size_t pairs;
     pair pair[METADATA_MOST];
@@ -86,26 +92,58 @@ typedef struct vm {
     _Atomic unsigned references;
     unsigned revision;
     char id[24];
-    const char *name, *tenant, *status;
+    const char *name;
+    ebb_sym tenant, status;
     int cpus, memory_mb;
     size_t pairs;
     pair pair[];
 } vm;
 
-enum put_result { PUT_CREATED, PUT_REPLACED, PUT_TAKEN, PUT_FULL, PUT_NO_MEMORY };
+enum put_result { PUT_CREATED, PUT_REPLACED, PUT_TAKEN, PUT_CHANGED, PUT_FULL, PUT_NO_MEMORY };
 
-/* Keep a copy of @spec. If it is created or replaced, *ret_vm is a reference to it. */
-enum put_result state_put(const vm_spec *spec, vm **ret_vm);
+/* Which machines are asked for; 0: any. */
+typedef struct filter {
+    ebb_sym tenant, status;
+} filter;
+
+/* Before anything else. False: no memory. */
+bool state_begin(void);
+/* Keep a copy of @spec, if @unless_changed is NULL or still the one of that name. If it is created or
+   replaced, *ret_vm is a reference to it. */
+enum put_result state_put(const vm_spec *spec, const vm *unless_changed, vm **ret_vm);
 /* Return a reference, NULL: there is none of that name. */
 vm *state_get(const char *name);
-/* Fill @page with at most @most references, oldest first, from the one after @after (NULL: from the
-   first). Return how many; -1: there is no @after. */
-int state_page(const char *after, int most, vm **page);
+/* Fill @page with at most @most references to those that pass @only, oldest first, from the one after
+   @after (NULL: from the first). Return how many; -1: there is no @after. */
+int state_page(const char *after, const filter *only, int most, vm **page);
 size_t state_count(void);
 bool state_remove(const char *name);
 void state_clear(void);
 /* Give back a reference, a vm *. */
 void vm_release(void *reference);
+
+/* ---- metadata, and groups -------------------------------------------------------------------- */
+
+/* A machine's metadata while it is being changed, in the order it was put in. */
+typedef struct attrs attrs;
+/* NULL: no memory. */
+attrs *attrs_begin(mem *m, const vm *from);
+/* Borrow both until attrs_end. False: no memory. */
+bool attrs_put(attrs *a, const char *key, const char *value);
+void attrs_remove(attrs *a, const char *key);
+size_t attrs_count(const attrs *a);
+void attrs_copy(attrs *a, pair *to);
+void attrs_end(attrs *a);
+
+/* Machines of one group go to different nodes. */
+typedef struct groups groups;
+typedef struct group group;
+/* NULL: no memory, for each. */
+groups *groups_begin(mem *m);
+group *groups_get(groups *all, const char *name);
+bool group_is_on(group *g, unsigned node);
+bool group_add(group *g, unsigned node);
+void groups_end(groups *all);
 
 /* ---- http ------------------------------------------------------------------------------------ */
 
