@@ -178,15 +178,25 @@ static void unmake_all(ebb_pool *p, item *const *items, unsigned n)
     for (unsigned i = 0; i < n; i++) ebb__pool_unmake(p, items[i]);
 }
 
+/* The older half to the shelf; what has just come is warm, and stays. */
+static bool tuck_in(ebb_pool *p, magazine *m, item *it)
+{
+    uint32_t most = m->most;
+    ebb__magazine_spill(p, m, most / 2);
+    uint32_t n = m->count;
+    m->item[n] = it;
+    atomic_store_explicit(&m->count, n + 1, memory_order_relaxed);
+    return true;
+}
+
 /* The magazine is full, closed or not there. */
 static COLD void stow_slowly(ebb_pool *p, item *it)
 {
     item *stale[SHRINK_MOST];
     ebb__desk_prepare();
     os_lock(&p->lock);
-    magazine *m = p->first_wait ? NULL : ebb__magazine_here(p);
-    if (m) ebb__magazine_spill(p, m, m->most / 2);
-    bool kept = ebb__pool_stow(p, it);
+    magazine *m = p->first_wait || is_surplus(p) ? NULL : ebb__magazine_here(p);
+    bool kept = m && m->most ? tuck_in(p, m, it) : ebb__pool_stow(p, it);
     unsigned n = take_stale(p, stale);
     os_unlock(&p->lock);
     if (!kept) ebb__pool_unmake(p, it);
