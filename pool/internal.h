@@ -266,7 +266,7 @@ void ebb__pool_enlist(ebb_pool *p); /* gives it its number */
 void ebb__pool_unlist(ebb_pool *p);
 bool ebb__pool_is_known(const ebb_pool *p);
 
-/* ---- pool.c: the register and the shelf, with the lock held -------------------------------- */
+/* ---- pool.c: the register and the shelf, with the lock held ---------------------------------- */
 
 /* A place with room for an object: a copy, since the register may move. False: no memory. */
 bool ebb__register_add(ebb_pool *p, entry *ret_entry);

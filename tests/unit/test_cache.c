@@ -294,7 +294,7 @@ Test(cache, a_load_that_needs_itself_is_an_error)
     end(&inner);
 }
 
-static int raise(void *ctx, ebb_arena *into, ebb_key key, const void **ret_root)
+static int leave(void *ctx, ebb_arena *into, ebb_key key, const void **ret_root)
 {
     (void)into, (void)key, (void)ret_root;
     ebb_raise(ctx, 55);
@@ -303,7 +303,7 @@ static int raise(void *ctx, ebb_arena *into, ebb_key key, const void **ret_root)
 static int load_and_raise(ebb_arena *a, void *ctx)
 {
     const void *root;
-    const ebb_cache_load_params params = {.fn = raise, .ctx = a, .deadline_ns = UINT64_MAX};
+    const ebb_cache_load_params params = {.fn = leave, .ctx = a, .deadline_ns = UINT64_MAX};
     return ebb_cache_load(ctx, a, ebb_key_u64(1), &params, &root);
 }
 
