@@ -225,6 +225,14 @@ size_t ebb__epoch_bytes(void)
     return atomic_load_explicit(&retired_bytes, memory_order_relaxed);
 }
 
+bool ebb__epoch_is_oldest(const ebb_arena *a)
+{
+    const ebb_cleanup *pin = ebb__pins(a);
+    while (pin && pin->run != ebb__epoch_leave) pin = pin->next;
+    const ebb__reader *r = pin ? EBB_CONTAINER(pin, const ebb__reader, pin) : NULL;
+    return r && atomic_load_explicit(&r->epoch, memory_order_relaxed) <= earliest();
+}
+
 void ebb__epoch_get_stats(ebb__epoch_stats *ret_stats)
 {
     ebb__epoch_stats s = {.retired = atomic_load(&retired_count),

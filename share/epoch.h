@@ -58,6 +58,8 @@ typedef struct ebb__epoch_stats {
 
 void ebb__epoch_get_stats(ebb__epoch_stats *ret_stats);
 size_t ebb__epoch_bytes(void); /* retired; cheap */
+/* Whether nobody has been reading longer than `a`, which reads: waiting for others is in vain. */
+bool ebb__epoch_is_oldest(const ebb_arena *a);
 
 /* Whether what a's scopes read is to be counted, since they live long. */
 static inline bool ebb__is_long_lived(const ebb_arena *a)

@@ -9,6 +9,7 @@
 #include "batch.h"
 #include "bitset.h"
 #include "builder.h"
+#include "cache.h"
 #include "cleanup.h"
 #include "cow.h"
 #include "intern.h"
