@@ -9,8 +9,8 @@
 
 enum { FIRST_BITS = 6, WORD_BITS = 64 };
 
-/* A quarter of a cache that is limited in bytes may be waiting for readers to end; of one that is not,
-   as much as a large machine's service can spare. */
+/* A quarter of a cache that is limited in bytes may be waiting for readers to end; of one that is
+   not, as much as a large machine's service can spare. */
 static const size_t DEFERRED_PART = 4, DEFERRED_MOST = (size_t)64 << 20;
 
 const char ebb__no_text[1] = "", ebb__no_key[1] = "";
@@ -48,11 +48,11 @@ entry *ebb__entry_new(ebb_cache *c, const probe *p)
     e->text = ebb_key_text(p->key);
     c->out++;
     if (!p->key.ptr) return e;
-    if (e->text.len > INLINE_TEXT && !room_grow(c, &e->room, e->text.len)) {
+    if (takes_room(e) && !room_grow(c, &e->room, e->text.len)) {
         ebb__entry_free(c, e);
         return NULL;
     }
-    char *text = e->room.ptr ? e->room.ptr : e->inline_text;
+    char *text = takes_room(e) ? e->room.ptr : e->near;
     memcpy(text, p->key.ptr, e->text.len);
     e->text.ptr = text;
     return e;
@@ -60,7 +60,7 @@ entry *ebb__entry_new(ebb_cache *c, const probe *p)
 
 void ebb__entry_free(ebb_cache *c, entry *e)
 {
-    room_release(c, &e->room);
+    if (takes_room(e)) room_release(c, &e->room);
     e->retired.next = c->spare_entries ? &c->spare_entries->retired : NULL;
     c->spare_entries = e;
     c->out--;
@@ -68,7 +68,8 @@ void ebb__entry_free(ebb_cache *c, entry *e)
 
 size_t ebb__entry_bytes(const entry *e)
 {
-    return sizeof *e + e->room.size + (e->value ? ebb_shared_bytes(e->value) : 0);
+    return sizeof *e + (takes_room(e) ? e->room.size : 0) +
+           (e->value ? ebb_shared_bytes(e->value) : 0);
 }
 
 /* ---- letting go ------------------------------------------------------------------------------ */

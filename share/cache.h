@@ -6,21 +6,22 @@
  *                          +--> value (ebb_shared), or the code of a remembered failure
  *     flights: a key that is being loaded --> those who wait for it
  *
- * Readers announce an epoch (epoch.h) and follow the chains. All that changes them holds the cache's
- * lock. What is unlinked keeps its `next`, so that whoever stands on it finds on, and is retired once the
- * lock has been given up, since letting go of others' garbage may come back here.
+ * Readers announce an epoch (epoch.h) and follow the chains. All that changes them holds the
+ * cache's lock. What is unlinked keeps its `next`, so that whoever stands on it finds on, and is
+ * retired once the lock has been given up, since letting go of others' garbage may come back here.
  *
- * While the table grows, an entry moves to a new chain under the feet of readers. They can then miss what
- * is there, but never find what isn't: who misses looks whether `moves` has changed, and then asks again
- * with the lock.
+ * While the table grows, an entry moves to a new chain under the feet of readers. They can then
+ * miss what is there, but never find what isn't: who misses looks whether `moves` has changed, and
+ * then asks again with the lock.
  *
- * Locks: a cache's, and inside it that of who waits for whom (cache_load.c). No lock is held when a loader runs.
+ * Locks: a cache's, and inside it that of who waits for whom (cache_load.c). No lock is held when a
+ * loader runs.
  *
  * Invariants
  *   an entry in a chain is in the policy, and the other way round
  *   a flight is among its cache's until it is over or doomed; doomed, nothing of it is taken in
- *   `out` counts the entries, tables and tickets that are not back in the cache's own memory, plus 1 for the
- *   cache: at 0 that memory goes
+ *   `out` counts the entries, tables and tickets that are not back in the cache's own memory, plus
+ *   1 for the cache: at 0 that memory goes
  */
 #ifndef EBB_SHARE_CACHE_H
 #define EBB_SHARE_CACHE_H
@@ -33,7 +34,7 @@
 
 enum {
     LINE = 64,         /* bytes that travel together between processors */
-    INLINE_TEXT = 32,  /* longer keys have room of their own */
+    NEAR_TEXT = 40,    /* longer keys have room of their own */
     FLIGHT_LISTS = 64, /* a power of two */
     CELLS = 64,        /* caches whose hits a thread counts by itself */
     NAME_SIZE = 48
@@ -53,12 +54,20 @@ typedef struct entry {
     ebb__policy_node node; /* ends with its mark, in this line */
     uint64_t expires;      /* in clock_ms; UINT64_MAX: never */
     ebb_str text;          /* ptr NULL: a number */
-    ebb_storage room;      /* of a long text */
-    char inline_text[INLINE_TEXT];
+    union {
+        char near[NEAR_TEXT];
+        ebb_storage room; /* of a longer text */
+    };
 } entry;
 
 _Static_assert(offsetof(entry, next) == LINE, "what readers don't need is one line");
 _Static_assert(offsetof(entry, expires) == 2 * LINE, "a hit of a number reads one line");
+_Static_assert(sizeof(entry) == 3 * LINE, "a hit of a short text reads two");
+
+static inline bool takes_room(const entry *e)
+{
+    return e->text.len > NEAR_TEXT;
+}
 
 typedef struct table {
     ebb__retired retired;
@@ -136,7 +145,7 @@ static inline bool is_of_sort(const ebb_cache *c, ebb_key key)
     return key.ptr ? sort == TEXTS && key.ptr != ebb__no_key : sort == NUMBERS;
 }
 
-/* ---- cache.c, with the lock unless said otherwise ---------------------------------------------- */
+/* ---- cache.c, with the lock unless said otherwise -------------------------------------------- */
 
 uint64_t ebb__cache_now(const ebb_cache *c);
 void *ebb__cache_obtain(ebb_cache *c, size_t size);
@@ -152,7 +161,7 @@ void ebb__cache_retire(ebb__retired *gone);
 /* Without it: one less is out. */
 void ebb__cache_release(ebb_cache *c);
 
-/* ---- cache_count.c: without the lock ----------------------------------------------------------- */
+/* ---- cache_count.c: without the lock --------------------------------------------------------- */
 
 extern _Thread_local const desk *ebb__cache_desk __attribute__((tls_model("initial-exec")));
 
@@ -177,7 +186,7 @@ static inline void cache_count(ebb_cache *c, bool hit)
     count_up(hit ? &mine->hits : &mine->misses);
 }
 
-/* ---- cache_load.c ------------------------------------------------------------------------------ */
+/* ---- cache_load.c ---------------------------------------------------------------------------- */
 
 /* Without it: destroyed with loads in flight, which is misuse. */
 void ebb__flights_report(ebb_cache *c);

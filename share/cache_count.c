@@ -2,9 +2,10 @@
  * share/cache_count.c: hits and misses, counted where no other processor looks; and the list of all
  * caches, for threads that exit and processes that fork.
  *
- * A thread has a desk with a cell for each cache that it uses; it alone writes there. A cell belongs to
- * its cache, and is taken over by another thread when its own has ended. A desk knows the cache by its
- * serial number too, so that what it remembers of a destroyed one is never followed.
+ * A thread has a desk with a cell for each cache that it uses; it alone writes there. A cell
+ * belongs to its cache, and is taken over by another thread when its own has ended. A desk knows
+ * the cache by its serial number too, so that what it remembers of a destroyed one is never
+ * followed.
  */
 #include "cache.h"
 

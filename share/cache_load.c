@@ -1,16 +1,18 @@
 /*
  * share/cache_load.c: loads, those who wait for them, and the tickets of event loops.
  *
- * A key that is being loaded has a flight. Whoever else wants it waits there: with a condition of its
- * own, or as a ticket that is told. When the load ends, each waiter is given the outcome with the lock
- * held; a value then needs no count, since the waiter announced before the value could be retired.
+ * A key that is being loaded has a flight. Whoever else wants it waits there: with a condition of
+ * its own, or as a ticket that is told. When the load ends, each waiter is given the outcome with
+ * the lock held; a value then needs no count, since the waiter announced before the value could be
+ * retired.
  *
- * The loader runs below a lexical scope of its own, so that a raise that passes it ends that scope, whose
- * cleanup hands the flight to one who waits: first to a thread that is blocked, else to a ticket.
+ * The loader runs below a lexical scope of its own, so that a raise that passes it ends that scope,
+ * whose cleanup hands the flight to one who waits: first to a thread that is blocked, else to a
+ * ticket.
  *
- * Who waits for whom: a flight is owned by a thread, and a thread that is blocked waits for a flight. Before
- * one blocks, the chain from its flight is followed; if it leads back, waiting would never end. The graph
- * spans all caches, so it has a lock of its own, inside the caches'.
+ * Who waits for whom: a flight is owned by a thread, and a thread that is blocked waits for a
+ * flight. Before one blocks, the chain from its flight is followed; if it leads back, waiting would
+ * never end. The graph spans all caches, so it has a lock of its own, inside the caches'.
  */
 #include "cache.h"
 
@@ -135,7 +137,7 @@ static void graph_own(flight *f, waiter *w)
     os_unlock(&graph);
 }
 
-/* ---- flights, with the lock -------------------------------------------------------------------- */
+/* ---- flights, with the lock ------------------------------------------------------------------ */
 
 static flight **list_of(ebb_cache *c, const probe *p)
 {
@@ -213,14 +215,14 @@ void ebb__flights_forked(ebb_cache *c)
 
 void ebb__flights_report(ebb_cache *c)
 {
-    char key[INLINE_TEXT + 1] = "";
+    char key[NEAR_TEXT + 1] = "";
     unsigned long long number = 0;
     os_lock(&c->lock);
     size_t flying = c->flying, waiting = c->waiting;
     for (size_t i = 0; i < FLIGHT_LISTS; i++) {
         const flight *f = c->flights[i];
         if (!f) continue;
-        size_t n = f->entry->text.len < INLINE_TEXT ? f->entry->text.len : INLINE_TEXT;
+        size_t n = takes_room(f->entry) ? NEAR_TEXT : f->entry->text.len;
         if (n) memcpy(key, f->entry->text.ptr, n);
         number = f->entry->id;
     }
@@ -236,7 +238,7 @@ void ebb__flights_report(ebb_cache *c)
                           number, waiting);
 }
 
-/* ---- waiters, with the lock -------------------------------------------------------------------- */
+/* ---- waiters, with the lock ------------------------------------------------------------------ */
 
 static void join(flight *f, waiter *w)
 {
@@ -308,7 +310,7 @@ static void abandon(flight *f)
     os_unlock(&c->lock);
 }
 
-/* ---- ending a load ----------------------------------------------------------------------------- */
+/* ---- ending a load --------------------------------------------------------------------------- */
 
 static void count_load(ebb_cache *c, const flight *f, int code)
 {
@@ -415,15 +417,14 @@ static int give(ebb_arena *a, outcome *got, const void **ret_root)
     if (got->code != 0) return got->code;
     if (got->held) {
         const void *root = ebb_shared_hold_for(got->held, a);
-        bool failed = !root && got->root;
         ebb_shared_drop(&got->held);
-        if (failed) return ebb_failed(a) ? ebb_failed(a) : EBB_E_MEMORY;
+        if (!root) return ebb_failed(a) ? ebb_failed(a) : EBB_E_MEMORY;
     }
     *ret_root = got->root;
     return 0;
 }
 
-/* ---- running a loader -------------------------------------------------------------------------- */
+/* ---- running a loader ------------------------------------------------------------------------ */
 
 typedef struct run {
     ebb_cleanup guard;
@@ -445,13 +446,20 @@ static int call(ebb_arena *into, void *arg)
 {
     run *r = arg;
     const request *q = r->request;
+    EBB_ENTER(into);
     return q->how->fn(q->how->ctx, into, q->probe.key, &r->root);
 }
 
-/* The program's own codes are above 0, failures of Ebb's below; a value that can't be sealed is one. */
+/* The program's own codes are above 0, failures of Ebb's below; a value that can't be sealed is
+   one. */
 static ebb_shared *seal(ebb_arena **into, const void *root, int *code)
 {
     ebb_status why = EBB_OK;
+    if (*code == 0 && !root) {
+        ebb__report(EBB_MISUSE, "a loader", *into,
+                    "it says 0, but made nothing: *ret_root is NULL");
+        *code = EBB_E_INVALID;
+    }
     ebb_shared *s = *code == 0 ? ebb_shared_seal(into, root, &why) : NULL;
     if (why != EBB_OK) *code = why;
     if (*into) ebb_arena_destroy(into);
@@ -474,16 +482,13 @@ static outcome load_guarded(const request *q, flight *f, ebb_arena *guard)
     return o;
 }
 
-/* What allocator hooks take for current stays what it was. */
 static outcome load_here(const request *q, flight *f)
 {
-    ebb_arena *current = ebb_scope_current();
     EBB_SCOPE(guard, NULL);
-    EBB_ENTER(current);
     return load_guarded(q, f, guard);
 }
 
-/* ---- ebb_cache_load ---------------------------------------------------------------------------- */
+/* ---- ebb_cache_load -------------------------------------------------------------------------- */
 
 static bool is_refused(ebb_cache *c, ebb_key key, const char *function)
 {
@@ -568,7 +573,7 @@ int ebb_cache_load(ebb_cache *c, ebb_arena *a, ebb_key key, const ebb_cache_load
     return give(a, &q.got, ret_root);
 }
 
-/* ---- tickets ----------------------------------------------------------------------------------- */
+/* ---- tickets --------------------------------------------------------------------------------- */
 
 static void forsake(ebb_ticket *t)
 {

@@ -19,16 +19,18 @@
  *     if (rc != 0) return error(rc);
  *     const struct tenant *t = found;                           // valid until the scope ends
  *
- * Values are objects of ebb/share.h: immutable, each in an arena of its own. A scope that finds one may
- * read it until it ends, whatever happens to the cache meanwhile; it counts nothing, but says once that
- * it reads (see ebb_root). A hit takes no lock.
+ * Values are objects of ebb/share.h: immutable, each in an arena of its own. A scope that finds one
+ * may read it until it ends, whatever happens to the cache meanwhile; it counts nothing, but says
+ * once that it reads (see ebb_root). A hit takes no lock.
  *
  * If many miss the same key at once, one of them loads it, and the others wait for that.
  *
- * A value may be evicted while scopes read it: it is then out of the cache at once, and its memory goes
- * when they have ended. Until then it is deferred, and counted as that; max_deferred bounds it.
+ * A value may be evicted while scopes read it: it is then out of the cache at once, and its memory
+ * goes when they have ended. Until then it is deferred, and counted as that; max_deferred bounds
+ * it.
  *
- * Fork: the child has a copy of the cache; loads of other threads are not in it, and are begun anew.
+ * Fork: the child has a copy of the cache; loads of other threads are not in it, and are begun
+ * anew.
  *
  * Not for what only one request needs, nor for what must be the newest at each look: an entry is as
  * old as its load.
@@ -48,8 +50,8 @@ typedef struct ebb_cache ebb_cache;
 
 /* ---- keys ------------------------------------------------------------------------------------ */
 
-/** What a value is found by: a text, or a number. The keys of one cache are of one sort, that of the
-    first that is loaded; a symbol is a number. */
+/** What a value is found by: a text, or a number. The keys of one cache are of one sort, that of
+    the first that is loaded; a symbol is a number. */
 typedef struct ebb_key {
     const char *ptr; /**< private: NULL: a number */
     uint64_t n;      /**< private: its value, or the length of the text */
@@ -130,8 +132,8 @@ typedef struct ebb_cache_params {
     ebb_policy policy;
     ebb_when_full when_full;
     uint32_t ttl_ms;          /**< a value is good for so long; 0: for ever */
-    uint32_t negative_ttl_ms; /**< a positive code of a loader ("no such tenant") is remembered for
-                                   so long, and returned to who loads that key again; 0: not at all */
+    uint32_t negative_ttl_ms; /**< a loader's code above 0 ("no such tenant") is remembered for so
+                                   long, and returned to who loads that key again; 0: not at all */
     uint64_t (*clock_ms)(void *ctx); /**< what those are measured by; NULL: the system's */
     void *clock_ctx;
 } ebb_cache_params;
@@ -146,15 +148,15 @@ typedef struct ebb_cache_params {
 
 /**
  * Return a new, empty cache. Copies *@params, keeps its clock_ctx.
- * Fails: NULL, and *@ret_why (may be NULL): EBB_E_INVALID, with a misuse report: no limit at all, or
- * an unknown policy; EBB_E_MEMORY.
+ * Fails: NULL, and *@ret_why (may be NULL): EBB_E_INVALID, with a misuse report: no limit at all,
+ * or an unknown policy; EBB_E_MEMORY.
  */
 EBB_API ebb_cache *ebb_cache_create(const ebb_cache_params *params, ebb_status *ret_why);
 
 /**
- * Empty and destroy it. What scopes have found in it stays theirs until they end. Loads must be over:
- * else that is misuse, reported with how many there are and what one of them is named; the handle is nulled
- * all the same, and the cache lives on.
+ * Empty and destroy it. What scopes have found in it stays theirs until they end. Loads must be
+ * over: else that is misuse, reported with how many there are and what one of them is named; the
+ * handle is nulled all the same, and the cache lives on.
  * Threads: no other may be using the cache.
  */
 EBB_API void ebb_cache_destroy(ebb_cache **c);
@@ -164,8 +166,8 @@ EBB_API void ebb_cache_destroy(ebb_cache **c);
 /**
  * Return the root of the value of @key, valid until @a ends or is reset (a rewind leaves it); NULL:
  * there is none, it has expired, or @a has no memory to say that it reads.
- * Cost: a hash and a look-up, without a lock; the first of a scope some 20 ns more. A scope whose profile
- * is `long_lived` counts the value instead, as ebb_shared_hold_for does.
+ * Cost: a hash and a look-up, without a lock; the first of a scope some 20 ns more. A scope whose
+ * profile is `long_lived` counts the value instead, as ebb_shared_hold_for does.
  * Threads: the holder of @a.
  */
 EBB_API const void *ebb_cache_find(ebb_cache *c, ebb_arena *a, ebb_key key);
@@ -176,10 +178,10 @@ EBB_API const void *ebb_cache_peek(ebb_cache *c, ebb_arena *a, ebb_key key);
 /* ---- loading --------------------------------------------------------------------------------- */
 
 /**
- * Make the value of @key in @into, an arena of its own, which is current meanwhile (for the hooks of
- * libraries), and set *@ret_root, which is not NULL; return 0. Or return what
- * stands in the way: a code of yours, above 0, or a negative ebb_status. It may find and load other
- * keys, of this and other caches. It may leave by ebb_raise: one of those who wait then loads instead.
+ * Make the value of @key in @into, an arena of its own, which is current meanwhile (for the hooks
+ * of libraries), and set *@ret_root, which is not NULL; return 0. Or return what stands in the way:
+ * a code of yours, above 0, or a negative ebb_status. It may find and load other keys, of this and
+ * other caches. It may leave by ebb_raise: one of those who wait then loads instead.
  */
 typedef int ebb_cache_fn(void *ctx, ebb_arena *into, ebb_key key, const void **ret_root);
 
@@ -193,25 +195,25 @@ typedef struct ebb_cache_load_params {
 /**
  * Find the value of @key, or load it. Return 0, and *@ret_root, valid as for ebb_cache_find.
  * If another request is loading the key, wait for that, and have what it has: value or failure.
- * Fails: what fn returned, here or there; the code of a remembered failure; EBB_E_TIMEOUT; EBB_E_MEMORY;
- * EBB_E_CYCLE: this thread is loading this key already, or waiting would close a ring of loads that
- * wait for each other; EBB_E_EXHAUSTED (see ebb_when_full); EBB_E_INVALID, with a misuse report: the
- * key is a request's own symbol, or not of the cache's sort.
+ * Fails: what fn returned, here or there; the code of a remembered failure; EBB_E_TIMEOUT;
+ * EBB_E_MEMORY; EBB_E_CYCLE: this thread is loading this key already, or waiting would close a ring
+ * of loads that wait for each other; EBB_E_EXHAUSTED (see ebb_when_full); EBB_E_INVALID, with a
+ * misuse report: the key is a request's own symbol, or not of the cache's sort.
  * Threads: the holder of @a. Blocks where another loads: event loops want ebb_cache_claim.
  */
 EBB_API int ebb_cache_load(ebb_cache *c, ebb_arena *a, ebb_key key,
                            const ebb_cache_load_params *how, const void **ret_root);
 
-/* ---- loading without blocking ------------------------------------------------------------------ */
+/* ---- loading without blocking ---------------------------------------------------------------- */
 
-/** The duty to load a key, or a place among those who wait for it. In scope of its arena, at whose end,
-    reset or rewind past its making it is given up. */
+/** The duty to load a key, or a place among those who wait for it. In scope of its arena, at whose
+    end, reset or rewind past its making it is given up. */
 typedef struct ebb_ticket ebb_ticket;
 
 /** How to tell who waits that the load is over. */
 typedef struct ebb_cache_notice {
-    /** Called on the thread that ended the load, with a part of the cache locked: wake your loop and
-        return. It must not call Ebb. NULL: none. */
+    /** Called on the thread that ended the load, with a part of the cache locked: wake your loop
+        and return. It must not call Ebb. NULL: none. */
     void (*fn)(void *ctx);
     void *ctx;
     int eventfd; /**< if has_eventfd: 1 is written to it as 8 bytes */
@@ -222,23 +224,23 @@ typedef struct ebb_cache_notice {
  * Take on the load of @key. Return EBB_OK: it is yours to load: build in ebb_ticket_arena, then
  * ebb_cache_fulfil *@ret_ticket. If @a ends before that, the duty passes to one who waits.
  * EBB_E_DUPLICATE: there is a value by now: find it (a remembered failure: EBB_E_DUPLICATE too, and
- * ebb_cache_load returns its code). EBB_E_EXHAUSTED: another is loading; *@ret_ticket waits, and @notice
- * (copied; NULL: none) says once when there is news: see ebb_ticket_take. ebb_ticket_cancel, or the
- * scope's end, gives up waiting. A blocking load of the same key on the thread that claimed it gets
- * EBB_E_CYCLE.
+ * ebb_cache_load returns its code). EBB_E_EXHAUSTED: another is loading; *@ret_ticket waits, and
+ * @notice (copied; NULL: none) says once when there is news: see ebb_ticket_take.
+ * ebb_ticket_cancel, or the scope's end, gives up waiting. A blocking load of the same key on the
+ * thread that claimed it gets EBB_E_CYCLE.
  * Fails: EBB_E_MEMORY, EBB_E_INVALID, as for ebb_cache_load; *@ret_ticket is NULL.
  * Threads: the holder of @a.
  */
 EBB_API ebb_status ebb_cache_claim(ebb_cache *c, ebb_arena *a, ebb_key key,
                                    const ebb_cache_notice *notice, ebb_ticket **ret_ticket);
 
-/** Return the arena to build in; it is the ticket's. NULL: the ticket waits, or what it waited for has
-    come. As ebb_shared_begin, never NULL if the duty is the ticket's. */
+/** Return the arena to build in; it is the ticket's. NULL: the ticket waits, or what it waited for
+    has come. As ebb_shared_begin, never NULL if the duty is the ticket's. */
 EBB_API ebb_arena *ebb_ticket_arena(ebb_ticket *t);
 
 /**
- * End the load of *@ticket, and null it: @code 0, and @root, in the ticket's arena or static, is the
- * value; else a failure, as a loader's. Return the root, valid for the ticket's scope as
+ * End the load of *@ticket, and null it: @code 0, and @root, in the ticket's arena or static, is
+ * the value; else a failure, as a loader's. Return the root, valid for the ticket's scope as
  * ebb_cache_find's; NULL: it was a failure, or *@ret_code (may be NULL) says what went wrong. With
  * EBB_FULL_WAIT it does not wait: EBB_E_TIMEOUT.
  * Threads: the holder of its scope.
@@ -247,9 +249,10 @@ EBB_API const void *ebb_cache_fulfil(ebb_ticket **ticket, int code, const void *
                                      int *ret_code);
 
 /**
- * Ask what *@ticket has come to. EBB_E_EXHAUSTED: it goes on waiting. EBB_E_DUPLICATE: who was loading
- * has given up, and the duty is its own now: build in ebb_ticket_arena, and fulfil it. All else is what
- * ebb_cache_load would have returned there, *@ret_root included; *@ticket is over, and nulled.
+ * Ask what *@ticket has come to. EBB_E_EXHAUSTED: it goes on waiting. EBB_E_DUPLICATE: who was
+ * loading has given up, and the duty is its own now: build in ebb_ticket_arena, and fulfil it. All
+ * else is what ebb_cache_load would have returned there, *@ret_root included; *@ticket is over, and
+ * nulled.
  * Threads: the holder of its scope.
  */
 EBB_API int ebb_ticket_take(ebb_ticket **ticket, const void **ret_root);
@@ -259,15 +262,16 @@ EBB_API void ebb_ticket_cancel(ebb_ticket **ticket);
 
 /* ---- taking out ------------------------------------------------------------------------------ */
 
-/** Take out the value of @key, or the failure that is remembered for it. A load that is under way ends
-    for those who wait, but is not taken in. Return whether there was one. */
+/** Take out the value of @key, or the failure that is remembered for it. A load that is under way
+    ends for those who wait, but is not taken in. Return whether there was one. */
 EBB_API bool ebb_cache_remove(ebb_cache *c, ebb_key key);
 
 /** Take out all; as ebb_cache_remove for loads. */
 EBB_API void ebb_cache_clear(ebb_cache *c);
 
-/** Take out each value for which @is returns true. It is called with a part of the cache locked, and
-    must not call Ebb. Return how many. Loads under way will not be taken in: their values are not there to be asked about.
+/** Take out each value for which @is returns true. It is called with a part of the cache locked,
+    and must not call Ebb. Return how many. Loads under way will not be taken in: their values are
+    not there to be asked about.
     Cost: O(entries). */
 EBB_API size_t ebb_cache_invalidate(ebb_cache *c,
                                     bool (*is)(void *ctx, ebb_key key, const void *root),
@@ -292,9 +296,8 @@ typedef struct ebb_cache_stats {
     uint64_t bypassed;     /**< values that were not taken in */
     size_t deferred_bytes; /**< of the process: given up, and perhaps still read */
     uint64_t held_back;    /**< times that max_deferred was passed */
-    const char
-        *held_back_by; /**< static: what the scope was that had been reading longest, the last
-                                   time; NULL: never */
+    /** Static: the last time, what scope had been reading longest; NULL: never. */
+    const char *held_back_by;
 } ebb_cache_stats;
 
 /** Fill *@ret_stats. Cost: a lock for each part. Threads: any. */

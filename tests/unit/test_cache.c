@@ -370,6 +370,30 @@ Test(cache, a_loader_without_memory_fails)
     done(c);
 }
 
+static int make_nothing(void *ctx, ebb_arena *into, ebb_key key, const void **ret_root)
+{
+    (void)ctx, (void)key, (void)ret_root;
+    seen = ebb_scope_current() == into;
+    return 0;
+}
+
+Test(cache, a_loader_that_makes_nothing_is_reported)
+{
+    reports r;
+    ebb_cache *c = cache_of((ebb_cache_params){0});
+    ebb_arena *a = ebb_scope_begin(&profile), *before = ebb_scope_current();
+    const ebb_cache_load_params how = {.fn = make_nothing, .deadline_ns = UINT64_MAX};
+    const void *root = NULL;
+    reports_start(&r);
+    cr_assert_eq(ebb_cache_load(c, a, ebb_key_u64(1), &how, &root), EBB_E_INVALID);
+    cr_assert(reports_one(&r, EBB_MISUSE, "ret_root", "loader"));
+    reports_stop();
+    cr_assert(seen);
+    cr_assert_eq(ebb_scope_current(), before);
+    ebb_scope_end(&a);
+    done(c);
+}
+
 Test(cache, nothing_is_lost_when_memory_is_short)
 {
     ebb_cache *c = cache_of((ebb_cache_params){0});
