@@ -1,506 +1,529 @@
 /*
- * share/cache.c: finding, taking in, taking out; a cache's life.
+ * share/cache.c: the table, its entries and how they go; a cache's life. See cache.h.
  */
-#include "cache_internal.h"
+#include "cache.h"
 
-#include <stdio.h>
+#include <ebb/scope.h>
+
 #include <string.h>
+
+enum { FIRST_BITS = 6, WORD_BITS = 64 };
+
+/* A quarter of a cache that is limited in bytes may be waiting for readers to end; of one that is
+   not, as much as a large machine's service can spare. */
+static const size_t DEFERRED_PART = 4, DEFERRED_MOST = (size_t)64 << 20;
 
 const char ebb__no_text[1] = "", ebb__no_key[1] = "";
 
-/* ---- the index ------------------------------------------------------------------------------- */
+/* ---- memory ---------------------------------------------------------------------------------- */
 
-static slots *index_new(size_t count)
+void *ebb__cache_obtain(ebb_cache *c, size_t size)
 {
-    ebb_arena_params params = EBB_ARENA_PARAMS_INIT;
-    params.name = "index of a cache";
-    ebb_arena *room = ebb_arena_create(&params);
-    slots *x = ebb_alloc(room, sizeof *x + count * sizeof x->slot[0]);
-    if (!x) {
-        ebb_arena_destroy(&room);
-        return NULL;
-    }
-    memset((void *)x, 0, sizeof *x + count * sizeof x->slot[0]);
-    x->room = room;
-    x->mask = count - 1;
-    return x;
+    ebb_scope_attach(c->home);
+    return ebb__obtain(c->home, size, LINE, MODE_OPTIONAL, CALLER);
 }
 
-static void index_free(slots *x)
+static bool room_grow(ebb_cache *c, ebb_storage *room, size_t size)
 {
-    ebb_arena *room = x->room;
-    ebb_scope_attach(room);
-    ebb_arena_destroy(&room);
+    ebb_scope_attach(c->home);
+    return ebb_storage_grow(c->home, room, 0, size);
 }
 
-static void index_let_go(ebb__retired *r)
+static void room_release(ebb_cache *c, ebb_storage *room)
 {
-    index_free(EBB_CONTAINER(r, slots, retired));
+    ebb_scope_attach(c->home);
+    if (room->ptr) ebb_storage_release(c->home, room);
 }
 
-static void index_add(slots *x, entry *e)
+entry *ebb__entry_new(ebb_cache *c, const probe *p)
 {
-    size_t i = (e->hash >> 6) & x->mask;
-    uintptr_t was;
-    while (entry_of(was = atomic_load_explicit(&x->slot[i], memory_order_relaxed)))
-        i = (i + 1) & x->mask;
-    x->used += was == 0;
-    atomic_store_explicit(&x->slot[i], (uintptr_t)e | (e->hash & TAG_MASK), memory_order_release);
-}
-
-static void index_remove(slots *x, const entry *e)
-{
-    size_t i = (e->hash >> 6) & x->mask;
-    while (entry_of(atomic_load_explicit(&x->slot[i], memory_order_relaxed)) != e)
-        i = (i + 1) & x->mask;
-    atomic_store_explicit(&x->slot[i], TAKEN_OUT, memory_order_release);
-}
-
-/* Room for one more, half of the slots being free. An index that is full of what was taken out is
-   made anew at its size. */
-static bool index_reserve(part *p, outgoing *out)
-{
-    slots *old = atomic_load_explicit(&p->index, memory_order_relaxed);
-    size_t count = old->mask + 1;
-    if (2 * (old->used + 1) <= count) return true;
-    while (count < 4 * (p->policy.len + 1)) count *= 2;
-    slots *x = index_new(count);
-    if (!x) return old->used + 2 <= old->mask; /* fuller than is good */
-    for (size_t i = 0; i <= old->mask; i++) {
-        entry *e = entry_of(atomic_load_explicit(&old->slot[i], memory_order_relaxed));
-        if (e) index_add(x, e);
-    }
-    atomic_store_explicit(&p->index, x, memory_order_release);
-    out->old = old;
-    return true;
-}
-
-/* ---- entries --------------------------------------------------------------------------------- */
-
-entry *ebb__entry_new(ebb_cache *c, ebb_key key, uint64_t hash, ebb_shared *s, int code)
-{
-    uint32_t ttl = code ? c->params.negative_ttl_ms : c->params.ttl_ms;
-    entry *e = ebb__handle_new();
+    entry *e = c->spare_entries;
+    if (e) c->spare_entries = EBB_CONTAINER(e->retired.next, entry, retired);
+    else e = ebb__cache_obtain(c, sizeof *e);
     if (!e) return NULL;
     memset(e, 0, sizeof *e);
-    e->key = key;
-    e->hash = hash;
-    e->root = ebb_shared_get(s);
-    e->shared = s;
-    e->code = code;
-    e->expires_ms = ttl ? clock_ms(c) + ttl : UINT64_MAX;
+    e->cache = c;
+    e->id = p->id;
+    e->hash = p->hash;
+    e->text = ebb_key_text(p->key);
+    c->out++;
+    if (!p->key.ptr) return e;
+    if (takes_room(e) && !room_grow(c, &e->room, e->text.len)) {
+        ebb__entry_free(c, e);
+        return NULL;
+    }
+    char *text = takes_room(e) ? e->room.ptr : e->near;
+    memcpy(text, p->key.ptr, e->text.len);
+    e->text.ptr = text;
     return e;
 }
 
-void ebb__entry_free(entry *e)
+void ebb__entry_free(ebb_cache *c, entry *e)
 {
-    ebb_shared_drop(&e->shared);
-    ebb__handle_free(e);
+    if (takes_room(e)) room_release(c, &e->room);
+    e->retired.next = c->spare_entries ? &c->spare_entries->retired : NULL;
+    c->spare_entries = e;
+    c->out--;
+}
+
+size_t ebb__entry_bytes(const entry *e)
+{
+    return sizeof *e + (takes_room(e) ? e->room.size : 0) +
+           (e->value ? ebb_shared_bytes(e->value) : 0);
+}
+
+/* ---- letting go ------------------------------------------------------------------------------ */
+
+void ebb__cache_release(ebb_cache *c)
+{
+    os_lock(&c->lock);
+    bool last = --c->out == 0;
+    os_unlock(&c->lock);
+    if (!last) return;
+    ebb_arena *home = c->home;
+    ebb_scope_attach(home);
+    ebb_arena_destroy(&home);
 }
 
 static void entry_let_go(ebb__retired *r)
 {
-    ebb__entry_free(EBB_CONTAINER(r, entry, retired));
+    entry *e = EBB_CONTAINER(r, entry, retired);
+    ebb_cache *c = e->cache;
+    ebb_shared_drop(&e->value);
+    os_lock(&c->lock);
+    ebb__entry_free(c, e);
+    c->out++; /* until it is certain that this was not the last */
+    os_unlock(&c->lock);
+    ebb__cache_release(c);
 }
 
-void ebb__cache_retire(outgoing *out)
+static void table_let_go(ebb__retired *r)
 {
-    if (out->old) ebb__epoch_retire(&out->old->retired, index_let_go, 0);
-    out->old = NULL;
-    while (out->first) {
-        entry *e = out->first;
-        out->first = e->retired.next ? EBB_CONTAINER(e->retired.next, entry, retired) : NULL;
-        ebb__epoch_retire(&e->retired, entry_let_go, ebb_shared_bytes(e->shared));
+    table *t = EBB_CONTAINER(r, table, retired);
+    ebb_cache *c = t->cache;
+    ebb_storage room = t->room;
+    os_lock(&c->lock);
+    room_release(c, &room);
+    os_unlock(&c->lock);
+    ebb__cache_release(c);
+}
+
+void ebb__cache_retire(ebb__retired *gone)
+{
+    for (ebb__retired *r = gone, *next; r; r = next) {
+        next = r->next;
+        ebb__epoch_retire(r, r->let_go, r->bytes);
     }
 }
 
-static void take_out(part *p, entry *e, outgoing *out)
+static void put_gone(ebb__retired *r, ebb__retired **gone)
 {
-    index_remove(atomic_load_explicit(&p->index, memory_order_relaxed), e);
-    p->negative -= e->code != 0;
-    e->retired.next = out->first ? &out->first->retired : NULL;
-    out->first = e;
+    r->next = *gone;
+    *gone = r;
 }
 
-static void remove_entry(part *p, entry *e, outgoing *out)
+void ebb__entry_put_gone(entry *e, ebb__retired **gone)
 {
-    ebb__policy_remove(&p->policy, &e->node);
-    take_out(p, e, out);
+    e->retired.let_go = entry_let_go;
+    e->retired.bytes = ebb__entry_bytes(e);
+    put_gone(&e->retired, gone);
 }
 
-/* The entry of a key, if it has not expired; one that has is taken out. */
-entry *ebb__entry_current(ebb_cache *c, part *p, ebb_key key, uint64_t hash, outgoing *out)
+static void table_put_gone(table *t, ebb__retired **gone)
 {
-    entry *e = index_find(atomic_load_explicit(&p->index, memory_order_relaxed), hash, key);
+    t->retired.let_go = table_let_go;
+    t->retired.bytes = t->room.size;
+    put_gone(&t->retired, gone);
+}
+
+/* ---- the table ------------------------------------------------------------------------------- */
+
+static table *now(const ebb_cache *c)
+{
+    return atomic_load_explicit(&c->table, memory_order_acquire);
+}
+
+static entry *step(entry *_Atomic const *from)
+{
+    return atomic_load_explicit(from, memory_order_acquire);
+}
+
+static entry *look(const table *t, const probe *p)
+{
+    entry *e = step(&t->slot[p->hash >> t->shift]);
+    while (e && unlikely(!is_for(e, p))) e = step(&e->next);
+    return e;
+}
+
+/* Without the lock, by who has announced. */
+static entry *look_again(ebb_cache *c, const probe *p)
+{
+    os_lock(&c->lock);
+    entry *e = look(now(c), p);
+    os_unlock(&c->lock);
+    return e;
+}
+
+static inline entry *find(ebb_cache *c, const probe *p)
+{
+    if (unlikely(!is_of_sort(c, p->key))) return NULL;
+    uint64_t moves = atomic_load_explicit(&c->moves, memory_order_acquire);
+    entry *e = look(now(c), p);
+    if (likely(e != NULL)) return e;
+    atomic_thread_fence(memory_order_acquire);
+    uint64_t moves_now = atomic_load_explicit(&c->moves, memory_order_relaxed);
+    return unlikely((moves & 1) || moves != moves_now) ? look_again(c, p) : NULL;
+}
+
+static void link_entry(table *t, entry *e)
+{
+    entry *_Atomic *slot = &t->slot[e->hash >> t->shift];
+    entry *first = atomic_load_explicit(slot, memory_order_relaxed);
+    atomic_store_explicit(&e->next, first, memory_order_release);
+    atomic_store_explicit(slot, e, memory_order_release);
+}
+
+static void unlink_entry(table *t, const entry *e)
+{
+    entry *_Atomic *at = &t->slot[e->hash >> t->shift];
+    for (entry *x = step(at); x != e; x = step(at)) at = &x->next;
+    atomic_store_explicit(at, step(&e->next), memory_order_release);
+}
+
+static table *table_new(ebb_cache *c, uint32_t bits)
+{
+    ebb_storage room = {NULL, 0};
+    size_t size = sizeof(table) + (sizeof(entry *) << bits);
+    if (!room_grow(c, &room, size)) return NULL;
+    table *t = room.ptr;
+    memset(t, 0, size);
+    t->cache = c;
+    t->room = room;
+    t->shift = WORD_BITS - bits;
+    c->out++;
+    return t;
+}
+
+static void move_all(table *from, table *to)
+{
+    size_t slots = (size_t)1 << (WORD_BITS - from->shift);
+    for (size_t i = 0; i < slots; i++)
+        for (entry *e = step(&from->slot[i]), *next; e; e = next) {
+            next = step(&e->next);
+            link_entry(to, e);
+        }
+}
+
+/* Twice the slots when there are as many entries; if there is no memory the chains get longer. */
+static void grow(ebb_cache *c, ebb__retired **gone)
+{
+    table *old = now(c), *larger;
+    uint32_t bits = WORD_BITS - old->shift;
+    if (c->policy.len < (size_t)1 << bits || bits + 1 >= WORD_BITS / 2) return;
+    larger = table_new(c, bits + 1);
+    if (!larger) return;
+    atomic_fetch_add(&c->moves, 1);
+    move_all(old, larger);
+    atomic_store(&c->table, larger);
+    atomic_fetch_add(&c->moves, 1);
+    table_put_gone(old, gone);
+}
+
+/* ---- taking in and out ----------------------------------------------------------------------- */
+
+uint64_t ebb__cache_now(const ebb_cache *c)
+{
+    if (!c->timed) return 0;
+    return c->params.clock_ms ? c->params.clock_ms(c->params.clock_ctx) : os_clock_ms();
+}
+
+static bool has_expired(const ebb_cache *c, const entry *e)
+{
+    return c->timed && e->expires != UINT64_MAX && ebb__cache_now(c) >= e->expires;
+}
+
+static void take_out(ebb_cache *c, entry *e, ebb__retired **gone)
+{
+    unlink_entry(now(c), e);
+    if (e->code) c->stats.negative--;
+    ebb__entry_put_gone(e, gone);
+}
+
+static void remove_entry(ebb_cache *c, entry *e, ebb__retired **gone)
+{
+    ebb__policy_remove(&c->policy, &e->node);
+    take_out(c, e, gone);
+}
+
+entry *ebb__cache_seek(ebb_cache *c, const probe *p, ebb__retired **gone)
+{
+    entry *e = is_of_sort(c, p->key) ? look(now(c), p) : NULL;
     if (!e || !has_expired(c, e)) return e;
-    p->expirations++;
-    remove_entry(p, e, out);
+    remove_entry(c, e, gone);
+    c->stats.expirations++;
     return NULL;
 }
 
-static size_t cost_of(const entry *e)
+static void evict_for(ebb_cache *c, size_t bytes, ebb__retired **gone)
 {
-    return ebb_shared_bytes(e->shared) + HANDLE_COST;
-}
-
-bool ebb__entry_put(part *p, entry *e, outgoing *out)
-{
-    size_t bytes = cost_of(e);
-    if (p->policy.max_bytes && bytes > p->policy.max_bytes) return false;
-    while (ebb__policy_is_over(&p->policy, 1, bytes)) {
-        ebb__policy_node *victim = ebb__policy_victim(&p->policy, NULL, NULL);
-        if (!victim) return false;
-        take_out(p, EBB_CONTAINER(victim, entry, node), out);
-        p->evictions++;
+    ebb_scope_attach(c->home);
+    while (ebb__policy_is_over(&c->policy, 1, bytes)) {
+        ebb__policy_node *node = ebb__policy_victim(&c->policy, NULL, NULL);
+        if (!node) return;
+        take_out(c, EBB_CONTAINER(node, entry, node), gone);
+        c->stats.evictions++;
     }
-    if (!index_reserve(p, out)) return false;
-    ebb__policy_insert(&p->policy, &e->node, e->hash, bytes);
-    index_add(atomic_load_explicit(&p->index, memory_order_relaxed), e);
-    p->negative += e->code != 0;
-    return true;
 }
 
-/* ---- room ------------------------------------------------------------------------------------ */
-
-static bool is_over(part *p, size_t bytes)
+void ebb__cache_admit(ebb_cache *c, entry *e, ebb__retired **gone)
 {
-    os_lock(&p->lock);
-    bool over = ebb__policy_is_over(&p->policy, 1, bytes);
-    os_unlock(&p->lock);
-    return over;
-}
-
-static bool too_much_is_read(const ebb_cache *c)
-{
-    if (ebb__epoch_bytes() <= c->params.max_deferred) return false;
-    ebb__epoch_collect();
-    return ebb__epoch_bytes() > c->params.max_deferred;
-}
-
-/* At most once a second. */
-static void report_oldest(ebb_cache *c)
-{
-    const uint64_t pause = 1000;
-    uint64_t now = os_clock_ms(), last = atomic_load(&c->reported_ms);
-    ebb__epoch_stats s;
-    if (now - last < pause || !atomic_compare_exchange_strong(&c->reported_ms, &last, now)) return;
-    ebb__epoch_get_stats(&s);
-    if (s.oldest)
-        ebb__report_named(
-            EBB_MENDED, "ebb_cache_load", c->name,
-            "%zu bytes that were given up may still be read, by \"%s\" for longest; end "
-            "that scope, or mark its profile long_lived",
-            s.bytes, s.oldest);
-}
-
-/* Readers end without telling: look again every millisecond. */
-static ebb_status wait_for_readers(const ebb_cache *c, uint64_t deadline_ns)
-{
-    const uint64_t step_ns = 1000000;
-    ebb_status why = EBB_OK;
-    os_lock_t lock;
-    os_cond_t never;
-    os_lock_init(&lock);
-    os_cond_init(&never);
-    os_lock(&lock);
-    while (why == EBB_OK && too_much_is_read(c)) {
-        uint64_t now = os_clock_ns();
-        if (now >= deadline_ns) why = EBB_E_TIMEOUT;
-        else os_cond_wait(&never, &lock, deadline_ns - now < step_ns ? deadline_ns : now + step_ns);
-    }
-    os_unlock(&lock);
-    os_cond_destroy(&never);
-    return why;
-}
-
-ebb_status ebb__cache_room(ebb_cache *c, part *p, size_t bytes, uint64_t deadline_ns)
-{
-    if (!is_over(p, bytes) || !too_much_is_read(c)) return EBB_OK;
-    report_oldest(c);
-    switch (c->params.when_full) {
-    case EBB_FULL_BYPASS: return EBB_E_LIMIT;
-    case EBB_FULL_WAIT: return wait_for_readers(c, deadline_ns);
-    case EBB_FULL_FAIL: return EBB_E_EXHAUSTED;
-    default: return EBB_OK;
-    }
+    size_t bytes = ebb__entry_bytes(e);
+    evict_for(c, bytes, gone);
+    ebb_scope_attach(c->home);
+    ebb__policy_insert(&c->policy, &e->node, e->hash, bytes);
+    link_entry(now(c), e);
+    if (e->code) c->stats.negative++;
+    grow(c, gone);
 }
 
 /* ---- finding --------------------------------------------------------------------------------- */
 
-bool ebb__cache_takes(const ebb_cache *c, ebb_key key, const char *function)
+enum manner ebb__cache_manner(ebb_arena *a)
 {
-    if (likely(key.ptr != ebb__no_key)) return true;
-    ebb__report_named(
-        EBB_MISUSE, function, c->name,
-        "the key is a symbol of a request's own table (%#x); ebb_sym_promote it first",
-        (unsigned)key.n);
-    return false;
+    if (!ebb__pins(a) && ebb__is_long_lived(a)) return COUNTS;
+    return ebb__epoch_enter(a) ? READS : CANNOT;
 }
 
-static void count_miss(part *p)
+/* By who has announced. */
+static COLD entry *drop_expired(ebb_cache *c, const probe *p)
 {
-    atomic_fetch_add_explicit(&p->misses, 1, memory_order_relaxed);
+    ebb__retired *gone = NULL;
+    os_lock(&c->lock);
+    entry *e = ebb__cache_seek(c, p, &gone);
+    os_unlock(&c->lock);
+    ebb__cache_retire(gone);
+    return e;
 }
 
-/* A scope that lives long: the value is held for it. */
-static COLD const void *find_and_count(ebb_cache *c, ebb_arena *a, ebb_key key, bool counts)
+static inline entry *find_live(ebb_cache *c, const probe *p)
 {
-    uint64_t hash = hash_of(c, key);
-    part *p = part_of(c, hash);
-    ebb__reader *r = ebb__is_long_lived(a) ? ebb__epoch_begin() : NULL;
+    entry *e = find(c, p);
+    return e && unlikely(c->timed) && has_expired(c, e) ? drop_expired(c, p) : e;
+}
+
+/* The scope lives for long: it counts what it finds. */
+static COLD const void *find_counted(ebb_cache *c, ebb_arena *a, const probe *p, bool peek)
+{
+    ebb__reader *r = ebb__epoch_begin();
     if (!r) return NULL;
-    entry *e = index_find(atomic_load_explicit(&p->index, memory_order_acquire), hash, key);
-    bool hit = e && e->root && !has_expired(c, e);
-    const void *root = hit ? ebb_shared_hold_for(e->shared, a) : NULL;
-    if (hit && counts) {
-        ebb__policy_touch(&p->policy, &e->node);
-        ebb__epoch_count(r, &c->stripe[0].hits);
-    }
+    entry *e = find_live(c, p);
+    const void *root = e && e->value ? ebb_shared_hold_for(e->value, a) : NULL;
+    if (e && !peek) ebb__policy_touch(&c->policy, &e->node);
+    if (!peek) cache_count(c, root != NULL);
     ebb__epoch_end(r);
-    if (!hit && counts) count_miss(p);
     return root;
 }
 
-static _Atomic uint64_t *sink_of(ebb_cache *c, const ebb__reader *r)
+static COLD const void *find_first(ebb_cache *c, ebb_arena *a, const probe *p, bool peek)
 {
-    return &c->stripe[((uintptr_t)r >> STRIPE_SHIFT) % STRIPES].hits;
+    enum manner how = ebb__cache_manner(a);
+    if (how == CANNOT) return NULL;
+    if (how == COUNTS) return find_counted(c, a, p, peek);
+    return peek ? ebb_cache_peek(c, a, p->key) : ebb_cache_find(c, a, p->key);
+}
+
+static inline bool has_announced(const ebb_arena *a)
+{
+    const ebb_cleanup *pin = ebb__pins(a);
+    while (pin && unlikely(pin->run != ebb__epoch_leave)) pin = pin->next;
+    return pin != NULL;
 }
 
 const void *ebb_cache_find(ebb_cache *c, ebb_arena *a, ebb_key key)
 {
-    if (unlikely(key.ptr == ebb__no_key) && !ebb__cache_takes(c, key, "ebb_cache_find"))
-        return NULL;
-    ebb__reader *r = ebb__epoch_enter(a);
-    if (unlikely(!r)) return find_and_count(c, a, key, true);
-    uint64_t hash = hash_of(c, key);
-    part *p = part_of(c, hash);
-    entry *e = index_find(atomic_load_explicit(&p->index, memory_order_acquire), hash, key);
-    if (unlikely(!e) || unlikely(!e->root) || unlikely(has_expired(c, e))) {
-        count_miss(p);
-        return NULL;
-    }
-    ebb__policy_touch(&p->policy, &e->node);
-    ebb__epoch_count(r, sink_of(c, r));
+    probe p = probe_of(c, key);
+    if (unlikely(!has_announced(a))) return find_first(c, a, &p, false);
+    entry *e = find_live(c, &p);
+    cache_count(c, e != NULL && e->root);
+    if (unlikely(!e)) return NULL;
+    ebb__policy_touch(&c->policy, &e->node);
     return e->root;
 }
 
 const void *ebb_cache_peek(ebb_cache *c, ebb_arena *a, ebb_key key)
 {
-    if (!ebb__cache_takes(c, key, "ebb_cache_peek")) return NULL;
-    if (!ebb__epoch_enter(a)) return find_and_count(c, a, key, false);
-    uint64_t hash = hash_of(c, key);
-    const part *p = part_of(c, hash);
-    const entry *e = index_find(atomic_load_explicit(&p->index, memory_order_acquire), hash, key);
-    return e && !has_expired(c, e) ? e->root : NULL;
+    probe p = probe_of(c, key);
+    if (unlikely(!has_announced(a))) return find_first(c, a, &p, true);
+    const entry *e = find_live(c, &p);
+    return e ? e->root : NULL;
 }
 
 /* ---- taking out ------------------------------------------------------------------------------ */
 
 bool ebb_cache_remove(ebb_cache *c, ebb_key key)
 {
-    outgoing out = {NULL, NULL};
-    if (!ebb__cache_takes(c, key, "ebb_cache_remove")) return false;
-    uint64_t hash = hash_of(c, key);
-    part *p = part_of(c, hash);
-    os_lock(&p->lock);
-    entry *e = ebb__entry_current(c, p, key, hash, &out);
-    if (e) remove_entry(p, e, &out);
-    p->removals += e != NULL;
-    ebb__flights_spoil(p, &key);
-    os_unlock(&p->lock);
-    ebb__cache_retire(&out);
+    probe p = probe_of(c, key);
+    ebb__retired *gone = NULL;
+    os_lock(&c->lock);
+    entry *e = ebb__cache_seek(c, &p, &gone);
+    if (e) remove_entry(c, e, &gone);
+    c->stats.removals += e != NULL;
+    ebb__flights_doom(c, &p);
+    os_unlock(&c->lock);
+    ebb__cache_retire(gone);
     return e != NULL;
 }
 
-/* NULL: all. */
-static size_t remove_some(part *p, bool (*is)(void *, ebb_key, const void *), void *ctx)
+typedef bool ask_fn(void *ctx, ebb_key key, const void *root);
+
+static ebb_key key_of(const entry *e)
 {
-    outgoing out = {NULL, NULL};
-    size_t n = 0;
-    os_lock(&p->lock);
-    slots *x = atomic_load_explicit(&p->index, memory_order_relaxed);
-    for (size_t i = 0; i <= x->mask; i++) {
-        entry *e = entry_of(atomic_load_explicit(&x->slot[i], memory_order_relaxed));
-        if (!e || (is && (!e->root || !is(ctx, e->key, e->root)))) continue;
-        remove_entry(p, e, &out);
-        n++;
-    }
-    p->removals += n;
-    if (!is) ebb__flights_spoil(p, NULL);
-    os_unlock(&p->lock);
-    ebb__cache_retire(&out);
+    return e->text.ptr ? ebb_key_str(e->text) : ebb_key_u64(e->id);
+}
+
+static size_t remove_if(ebb_cache *c, ask_fn *is, void *ctx, ebb__retired **gone)
+{
+    table *t = now(c);
+    size_t slots = (size_t)1 << (WORD_BITS - t->shift), n = 0;
+    for (size_t i = 0; i < slots; i++)
+        for (entry *e = step(&t->slot[i]), *next; e; e = next) {
+            next = step(&e->next);
+            if (is && (e->code || !is(ctx, key_of(e), e->root))) continue;
+            remove_entry(c, e, gone);
+            n++;
+        }
+    c->stats.removals += n;
+    ebb__flights_doom(c, NULL);
+    return n;
+}
+
+size_t ebb_cache_invalidate(ebb_cache *c, ask_fn *is, void *ctx)
+{
+    ebb__retired *gone = NULL;
+    os_lock(&c->lock);
+    size_t n = remove_if(c, is, ctx, &gone);
+    os_unlock(&c->lock);
+    ebb__cache_retire(gone);
     return n;
 }
 
 void ebb_cache_clear(ebb_cache *c)
 {
-    for (unsigned i = 0; i < c->parts; i++) remove_some(&c->part[i], NULL, NULL);
+    ebb_cache_invalidate(c, NULL, NULL);
 }
 
-size_t ebb_cache_invalidate(ebb_cache *c, bool (*is)(void *ctx, ebb_key key, const void *root),
-                            void *ctx)
+/* ---- a cache's life -------------------------------------------------------------------------- */
+
+static const char *why_not(const ebb_cache_params *p)
 {
-    size_t n = 0;
-    for (unsigned i = 0; i < c->parts; i++) n += remove_some(&c->part[i], is, ctx);
-    return n;
+    if (!p->max_entries && !p->max_bytes) return "it has no limit: give max_entries or max_bytes";
+    if ((unsigned)p->policy > EBB_POLICY_LRU) return "an unknown policy";
+    return (unsigned)p->when_full > EBB_FULL_FAIL ? "an unknown when_full" : NULL;
 }
 
-/* ---- life ------------------------------------------------------------------------------------ */
-
-static const char *wrong_with(const ebb_cache_params *q)
+static void set_name(ebb_cache *c, const char *name)
 {
-    if (!q->max_entries && !q->max_bytes) return "it has no limit: set max_entries or max_bytes";
-    if (q->policy != EBB_POLICY_S3_FIFO && q->policy != EBB_POLICY_LRU) return "unknown policy";
-    return (unsigned)q->when_full > EBB_FULL_FAIL ? "unknown when_full" : NULL;
+    if (!name) name = "?";
+    size_t n = strlen(name);
+    memcpy(c->name, name, n < NAME_SIZE ? n : NAME_SIZE - 1);
 }
 
-/* So many that each is large enough to be fair to its keys. */
-static unsigned parts_for(const ebb_cache_params *q)
+static void set_params(ebb_cache *c, const ebb_cache_params *params)
 {
-    const size_t entries = 1024, bytes = (size_t)4 << 20; /* of a part, at least */
-    unsigned n = PARTS_MOST;
-    while (n > 1 && ((q->max_entries && q->max_entries / n < entries) ||
-                     (q->max_bytes && q->max_bytes / n < bytes)))
-        n /= 2;
-    return n;
-}
-
-static size_t share(size_t most, unsigned parts)
-{
-    return most / parts + (most % parts != 0);
-}
-
-static bool part_begin(ebb_cache *c, part *p)
-{
-    const size_t first = 64;
-    const ebb_cache_params *q = &c->params;
-    const ebb__policy_kind *kind =
-        q->policy == EBB_POLICY_LRU ? &ebb__policy_lru : &ebb__policy_s3_fifo;
-    ebb_arena_params params = EBB_ARENA_PARAMS_INIT;
-    params.name = c->name;
-    os_lock_init(&p->lock);
-    p->room = ebb_arena_create(&params);
-    atomic_store(&p->index, index_new(first));
-    return p->index && ebb__policy_init(&p->policy, kind, p->room, share(q->max_entries, c->parts),
-                                        share(q->max_bytes, c->parts));
-}
-
-static void cache_free(ebb_cache *c)
-{
-    for (unsigned i = 0; i < c->parts; i++) {
-        part *p = &c->part[i];
-        if (p->index) index_free(atomic_load(&p->index));
-        if (p->room) ebb_scope_attach(p->room);
-        ebb_arena_destroy(&p->room);
-    }
-    ebb_arena *a = c->arena;
-    ebb_scope_attach(a);
-    ebb_arena_destroy(&a);
-}
-
-static ebb_cache *cache_in(ebb_arena *a, const ebb_cache_params *q)
-{
-    const size_t deferred = (size_t)64 << 20;
-    unsigned parts = parts_for(q);
-    ebb_cache *c = ebb_alloc_aligned(a, sizeof *c, _Alignof(ebb_cache));
-    part *p = ebb_alloc_aligned(a, parts * sizeof *p, _Alignof(part));
-    if (!c || !p) return NULL;
-    memset((void *)c, 0, sizeof *c);
-    memset((void *)p, 0, parts * sizeof *p);
-    c->arena = a;
-    c->part = p;
-    c->parts = parts;
-    c->params = *q;
-    if (!q->max_deferred) c->params.max_deferred = q->max_bytes ? q->max_bytes / 4 : deferred;
-    c->seed = ebb_hash_u64((uint64_t)(uintptr_t)c, os_clock_ns());
-    snprintf(c->name, sizeof c->name, "%s", q->name ? q->name : "?");
+    c->params = *params;
+    c->timed = params->ttl_ms || params->negative_ttl_ms;
+    if (!c->params.max_deferred)
+        c->params.max_deferred =
+            params->max_bytes ? params->max_bytes / DEFERRED_PART : DEFERRED_MOST;
+    set_name(c, params->name);
     c->params.name = c->name;
-    return c;
 }
 
-static ebb_cache *refuse(ebb_status why, ebb_status *ret_why)
+static ebb_cache *begin(ebb_arena *home, const ebb_cache_params *params)
 {
-    if (ret_why) *ret_why = why;
-    return NULL;
+    ebb_cache *c = ebb__obtain(home, sizeof *c, LINE, MODE_OPTIONAL, CALLER);
+    if (!c) return NULL;
+    memset(c, 0, sizeof *c);
+    c->home = home;
+    c->out = 1;
+    c->seed = ebb_hash_u64((uintptr_t)c, os_clock_ns());
+    os_lock_init(&c->lock);
+    set_params(c, params);
+    const ebb__policy_kind *kind =
+        params->policy == EBB_POLICY_LRU ? &ebb__policy_lru : &ebb__policy_s3_fifo;
+    if (!ebb__policy_init(&c->policy, kind, home, params->max_entries, params->max_bytes))
+        return NULL;
+    atomic_init(&c->table, table_new(c, FIRST_BITS));
+    return now(c) ? c : NULL;
 }
 
 ebb_cache *ebb_cache_create(const ebb_cache_params *params, ebb_status *ret_why)
 {
-    const char *wrong = wrong_with(params), *name = params->name ? params->name : "?";
+    const char *wrong = why_not(params);
     if (wrong) {
-        ebb__report_named(EBB_MISUSE, "ebb_cache_create", name, "%s", wrong);
-        return refuse(EBB_E_INVALID, ret_why);
+        ebb__report_named(EBB_MISUSE, "ebb_cache_create", params->name ? params->name : "?", "%s",
+                          wrong);
+        if (ret_why) *ret_why = EBB_E_INVALID;
+        return NULL;
     }
     ebb_arena_params of = EBB_ARENA_PARAMS_INIT;
-    of.name = name;
-    ebb_arena *a = ebb_arena_create(&of);
-    ebb_cache *c = cache_in(a, params);
+    of.name = "cache";
+    ebb_arena *home = ebb_arena_create(&of);
+    ebb_cache *c = begin(home, params);
     if (!c) {
-        ebb_arena_destroy(&a);
-        return refuse(EBB_E_MEMORY, ret_why);
+        ebb_arena_destroy(&home);
+        if (ret_why) *ret_why = EBB_E_MEMORY;
+        return NULL;
     }
-    bool sound = true;
-    for (unsigned i = 0; i < c->parts; i++) sound = part_begin(c, &c->part[i]) && sound;
-    if (sound) return c;
-    cache_free(c);
-    return refuse(EBB_E_MEMORY, ret_why);
+    ebb__cache_enlist(c);
+    return c;
 }
 
-static void cache_let_go(ebb__retired *r)
-{
-    cache_free(EBB_CONTAINER(r, ebb_cache, retired));
-}
-
-/* Scopes that have found something count their hits in it when they end: it goes when they have. */
 void ebb_cache_destroy(ebb_cache **cache)
 {
     ebb_cache *c = *cache;
-    size_t loads = 0, waits = 0;
     *cache = NULL;
     if (!c) return;
-    for (unsigned i = 0; i < c->parts; i++) {
-        loads += ebb__flights_count(&c->part[i]);
-        waits += c->part[i].waiting;
-    }
-    if (loads) {
-        ebb__report_named(EBB_MISUSE, "ebb_cache_destroy", c->name,
-                          "%zu loads are under way, and %zu wait for them; end those first", loads,
-                          waits);
+    os_lock(&c->lock);
+    size_t flying = c->flying, waiting = c->waiting;
+    os_unlock(&c->lock);
+    if (flying || waiting) {
+        ebb__flights_report(c);
         return;
     }
+    ebb__cache_unlist(c);
     ebb_cache_clear(c);
-    ebb__epoch_retire(&c->retired, cache_let_go, 0);
+    table *t = now(c);
+    ebb__retired *gone = NULL;
+    table_put_gone(t, &gone);
+    ebb__cache_retire(gone);
+    ebb__cache_release(c);
     ebb__epoch_collect();
 }
 
 /* ---- what is going on ------------------------------------------------------------------------ */
 
-static void add_part(part *p, ebb_cache_stats *s)
+static void add_counts(ebb_cache *c, ebb_cache_stats *s)
 {
-    os_lock(&p->lock);
-    s->entries += p->policy.len;
-    s->bytes += p->policy.bytes;
-    s->negative += p->negative;
-    s->loading += ebb__flights_count(p);
-    s->waiting += p->waiting;
-    s->misses += p->misses;
-    s->negative_hits += p->negative_hits;
-    s->loads += p->loads;
-    s->failures += p->failures;
-    for (int i = 0; i < EBB_CACHE_LOAD_BINS; i++) s->load_us[i] += p->load_us[i];
-    s->evictions += p->evictions;
-    s->expirations += p->expirations;
-    s->removals += p->removals;
-    s->bypassed += p->bypassed;
-    os_unlock(&p->lock);
+    s->hits = atomic_load_explicit(&c->hits, memory_order_relaxed);
+    s->misses = atomic_load_explicit(&c->misses, memory_order_relaxed);
+    for (cell *x = c->cells; x; x = x->next) {
+        s->hits += atomic_load_explicit(&x->hits, memory_order_relaxed);
+        s->misses += atomic_load_explicit(&x->misses, memory_order_relaxed);
+    }
 }
 
 void ebb_cache_get_stats(ebb_cache *c, ebb_cache_stats *ret_stats)
 {
-    ebb_cache_stats s = {.deferred_bytes = ebb__epoch_bytes()};
-    for (unsigned i = 0; i < c->parts; i++) add_part(&c->part[i], &s);
-    for (int i = 0; i < STRIPES; i++) s.hits += atomic_load(&c->stripe[i].hits);
-    *ret_stats = s;
+    os_lock(&c->lock);
+    *ret_stats = c->stats;
+    ret_stats->entries = c->policy.len;
+    ret_stats->bytes = c->policy.bytes;
+    ret_stats->loading = c->flying;
+    ret_stats->waiting = c->waiting;
+    add_counts(c, ret_stats);
+    os_unlock(&c->lock);
+    ret_stats->deferred_bytes = ebb__epoch_bytes();
 }
 
 const char *ebb_cache_name(const ebb_cache *c)

@@ -109,8 +109,6 @@ ebb__reader *ebb__epoch_begin(void)
 
 void ebb__epoch_end(ebb__reader *r)
 {
-    if (r->sink) atomic_fetch_add_explicit(r->sink, r->count, memory_order_relaxed);
-    r->sink = NULL;
     atomic_store_explicit(&r->epoch, 0, memory_order_release);
     r->next_free = mine;
     mine = r;
@@ -123,25 +121,24 @@ void ebb__epoch_leave(ebb_cleanup *pin)
     ebb__epoch_end(EBB_CONTAINER(pin, ebb__reader, pin));
 }
 
-/* The newest pin is found at a glance; others may have been pinned since. */
-static ebb__reader *announced(const ebb_arena *a)
+/* The newest pin is found at a glance; others have been pinned since. */
+static bool has_announced(const ebb_arena *a)
 {
-    ebb_cleanup *pin = ebb__pins(a);
+    const ebb_cleanup *pin = ebb__pins(a);
     while (pin && pin->run != ebb__epoch_leave) pin = pin->next;
-    return pin ? EBB_CONTAINER(pin, ebb__reader, pin) : NULL;
+    return pin != NULL;
 }
 
-COLD ebb__reader *ebb__epoch_announce(ebb_arena *a)
+COLD bool ebb__epoch_announce(ebb_arena *a)
 {
-    ebb__reader *r = announced(a);
-    if (r || ebb__is_long_lived(a)) return r;
-    r = ebb__epoch_begin();
-    if (!r) return NULL;
+    if (has_announced(a)) return true;
+    ebb__reader *r = ebb__epoch_begin();
+    if (!r) return false;
     const ebb_profile *p = a->bits & SCOPE ? ebb__profile_by_id(a->bits >> PROFILE_SHIFT) : NULL;
     atomic_store_explicit(&r->name, p ? p->name : NULL, memory_order_relaxed);
-    if (ebb_cleanup_pin(a, &r->pin, ebb__epoch_leave)) return r;
+    if (ebb_cleanup_pin(a, &r->pin, ebb__epoch_leave)) return true;
     ebb__epoch_end(r);
-    return NULL;
+    return false;
 }
 
 /* ---- retiring -------------------------------------------------------------------------------- */
@@ -226,6 +223,14 @@ size_t ebb__epoch_collect(void)
 size_t ebb__epoch_bytes(void)
 {
     return atomic_load_explicit(&retired_bytes, memory_order_relaxed);
+}
+
+bool ebb__epoch_is_oldest(const ebb_arena *a)
+{
+    const ebb_cleanup *pin = ebb__pins(a);
+    while (pin && pin->run != ebb__epoch_leave) pin = pin->next;
+    const ebb__reader *r = pin ? EBB_CONTAINER(pin, const ebb__reader, pin) : NULL;
+    return r && atomic_load_explicit(&r->epoch, memory_order_relaxed) <= earliest();
 }
 
 void ebb__epoch_get_stats(ebb__epoch_stats *ret_stats)

@@ -21,8 +21,6 @@ typedef struct ebb__reader {
     const char *_Atomic name; /* of the scope's profile */
     struct ebb__reader *next; /* all that were ever made, newest first */
     struct ebb__reader *next_free;
-    _Atomic uint64_t *sink; /* where what it counts is added, when it ends or counts for another */
-    uint64_t count;
 } ebb__reader;
 
 /* Lies in what is retired. */
@@ -34,27 +32,14 @@ typedef struct ebb__retired {
 } ebb__retired;
 
 void ebb__epoch_leave(ebb_cleanup *pin);
-ebb__reader *ebb__epoch_announce(ebb_arena *a);
+bool ebb__epoch_announce(ebb_arena *a);
 
-/* From here on what `a` reads stays, until it ends or is reset. NULL: it has no memory for it, or
-   lives long, and is to count what it reads. */
-static inline ebb__reader *ebb__epoch_enter(ebb_arena *a)
+/* From here on what `a` reads stays, until it ends or is reset. False: it has no memory for it. */
+static inline bool ebb__epoch_enter(ebb_arena *a)
 {
-    ebb_cleanup *pin = ebb__pins(a);
-    if (likely(pin != NULL) && likely(pin->run == ebb__epoch_leave))
-        return EBB_CONTAINER(pin, ebb__reader, pin);
+    const ebb_cleanup *pin = ebb__pins(a);
+    if (likely(pin && pin->run == ebb__epoch_leave)) return true;
     return ebb__epoch_announce(a);
-}
-
-/* Count one for `sink`, which must last as long as what is read may. */
-static inline void ebb__epoch_count(ebb__reader *r, _Atomic uint64_t *sink)
-{
-    if (unlikely(r->sink != sink)) {
-        if (r->sink) atomic_fetch_add_explicit(r->sink, r->count, memory_order_relaxed);
-        r->sink = sink;
-        r->count = 0;
-    }
-    r->count++;
 }
 
 /* Without a scope: read between the two. NULL: no memory. */
@@ -73,6 +58,8 @@ typedef struct ebb__epoch_stats {
 
 void ebb__epoch_get_stats(ebb__epoch_stats *ret_stats);
 size_t ebb__epoch_bytes(void); /* retired; cheap */
+/* Whether nobody has been reading longer than `a`, which reads: waiting for others is in vain. */
+bool ebb__epoch_is_oldest(const ebb_arena *a);
 
 /* Whether what a's scopes read is to be counted, since they live long. */
 static inline bool ebb__is_long_lived(const ebb_arena *a)

@@ -22,7 +22,6 @@ static void let_go(ebb__retired *r)
     ebb__handle_free(old);
 }
 
-/* It lives long, or has no memory to say that it reads; then perhaps none to count either. */
 static COLD const void *count(ebb_root *root, ebb_arena *a, ebb_status *ret_why)
 {
     ebb_shared *s = ebb_root_hold(root);
@@ -35,7 +34,11 @@ static COLD const void *count(ebb_root *root, ebb_arena *a, ebb_status *ret_why)
 
 const void *ebb_root_get(ebb_root *root, ebb_arena *a, ebb_status *ret_why)
 {
-    if (unlikely(!ebb__epoch_enter(a))) return count(root, a, ret_why);
+    if (unlikely(!ebb__pins(a)) && ebb__is_long_lived(a)) return count(root, a, ret_why);
+    if (unlikely(!ebb__epoch_enter(a))) {
+        if (ret_why) *ret_why = EBB_E_MEMORY;
+        return NULL;
+    }
     const ebb_shared *s = now(root);
     if (ret_why) *ret_why = EBB_OK;
     return s ? s->root : NULL;

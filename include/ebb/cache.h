@@ -25,6 +25,13 @@
  *
  * If many miss the same key at once, one of them loads it, and the others wait for that.
  *
+ * A value may be evicted while scopes read it: it is then out of the cache at once, and its memory
+ * goes when they have ended. Until then it is deferred, and counted as that; max_deferred bounds
+ * it.
+ *
+ * Fork: the child has a copy of the cache; loads of other threads are not in it, and are begun
+ * anew.
+ *
  * Not for what only one request needs, nor for what must be the newest at each look: an entry is as
  * old as its load.
  */
@@ -43,7 +50,8 @@ typedef struct ebb_cache ebb_cache;
 
 /* ---- keys ------------------------------------------------------------------------------------ */
 
-/** What a value is found by: a text, or a number. The keys of one cache are of one sort. */
+/** What a value is found by: a text, or a number. The keys of one cache are of one sort, that of
+    the first that is loaded; a symbol is a number. */
 typedef struct ebb_key {
     const char *ptr; /**< private: NULL: a number */
     uint64_t n;      /**< private: its value, or the length of the text */
@@ -75,7 +83,7 @@ static inline ebb_key ebb_key_sym(ebb_sym sym)
 {
     ebb_key key;
     key.ptr = ebb_sym_is_local(sym) ? ebb__no_key : NULL;
-    key.n = sym;
+    key.n = ebb_sym_is_local(sym) ? 0 : sym;
     return key;
 }
 
@@ -107,8 +115,10 @@ typedef enum ebb_policy {
 typedef enum ebb_when_full {
     EBB_FULL_ADMIT,  /**< default: take it in all the same: more memory is held for a while */
     EBB_FULL_BYPASS, /**< do not take it in; the loading scopes have it, until they end */
-    EBB_FULL_WAIT,   /**< wait for readers to end, until the load's deadline; then EBB_E_TIMEOUT */
-    EBB_FULL_FAIL    /**< fail with EBB_E_EXHAUSTED */
+    EBB_FULL_WAIT, /**< wait for readers to end, until the load's deadline: EBB_E_TIMEOUT; if it is
+                          the loading scope itself that has been reading longest, EBB_E_EXHAUSTED.
+                          ebb_cache_fulfil does not wait, and bypasses */
+    EBB_FULL_FAIL  /**< fail with EBB_E_EXHAUSTED */
 } ebb_when_full;
 
 /** What a cache is to be like. Zeroes mean what the comments say. */
@@ -117,14 +127,13 @@ typedef struct ebb_cache_params {
     size_t max_entries;  /**< 0: no limit; the two limits may not both be 0 */
     size_t max_bytes;    /**< of values with all their chunks, keys and entries; 0: no limit */
     size_t max_deferred; /**< bytes given up that scopes may still be reading (of the whole process)
-                              above which when_full applies, and the scope that has been reading
-                              longest is reported by name; 0: a quarter of max_bytes, or 64 MiB */
+                              above which when_full applies, and the statistics name the scope that
+                              has been reading longest; 0: a quarter of max_bytes, or 64 MiB */
     ebb_policy policy;
     ebb_when_full when_full;
     uint32_t ttl_ms;          /**< a value is good for so long; 0: for ever */
-    uint32_t negative_ttl_ms; /**< a positive code of a loader ("no such tenant") is remembered for
-                                   so long, and returned to who loads that key again; 0: not at all
-                                   */
+    uint32_t negative_ttl_ms; /**< a loader's code above 0 ("no such tenant") is remembered for so
+                                   long, and returned to who loads that key again; 0: not at all */
     uint64_t (*clock_ms)(void *ctx); /**< what those are measured by; NULL: the system's */
     void *clock_ctx;
 } ebb_cache_params;
@@ -146,8 +155,8 @@ EBB_API ebb_cache *ebb_cache_create(const ebb_cache_params *params, ebb_status *
 
 /**
  * Empty and destroy it. What scopes have found in it stays theirs until they end. Loads must be
- * over: else that is misuse, reported with the number of loads and waits; the handle is nulled all
- * the same, and the cache lives on.
+ * over: else that is misuse, reported with how many there are and what one of them is named; the
+ * handle is nulled all the same, and the cache lives on.
  * Threads: no other may be using the cache.
  */
 EBB_API void ebb_cache_destroy(ebb_cache **c);
@@ -189,7 +198,7 @@ typedef struct ebb_cache_load_params {
  * Fails: what fn returned, here or there; the code of a remembered failure; EBB_E_TIMEOUT;
  * EBB_E_MEMORY; EBB_E_CYCLE: this thread is loading this key already, or waiting would close a ring
  * of loads that wait for each other; EBB_E_EXHAUSTED (see ebb_when_full); EBB_E_INVALID, with a
- * misuse report: the key is a request's own symbol.
+ * misuse report: the key is a request's own symbol, or not of the cache's sort.
  * Threads: the holder of @a. Blocks where another loads: event loops want ebb_cache_claim.
  */
 EBB_API int ebb_cache_load(ebb_cache *c, ebb_arena *a, ebb_key key,
@@ -197,7 +206,8 @@ EBB_API int ebb_cache_load(ebb_cache *c, ebb_arena *a, ebb_key key,
 
 /* ---- loading without blocking ---------------------------------------------------------------- */
 
-/** The duty to load a key, or a place among those who wait for it. In scope of its arena. */
+/** The duty to load a key, or a place among those who wait for it. In scope of its arena, at whose
+    end, reset or rewind past its making it is given up. */
 typedef struct ebb_ticket ebb_ticket;
 
 /** How to tell who waits that the load is over. */
@@ -215,15 +225,17 @@ typedef struct ebb_cache_notice {
  * ebb_cache_fulfil *@ret_ticket. If @a ends before that, the duty passes to one who waits.
  * EBB_E_DUPLICATE: there is a value by now: find it (a remembered failure: EBB_E_DUPLICATE too, and
  * ebb_cache_load returns its code). EBB_E_EXHAUSTED: another is loading; *@ret_ticket waits, and
- * @notice (copied; NULL: none) says once that it is over: find, or claim again, then;
- * ebb_ticket_cancel, or the scope's end, gives up waiting.
+ * @notice (copied; NULL: none) says once when there is news: see ebb_ticket_take.
+ * ebb_ticket_cancel, or the scope's end, gives up waiting. A blocking load of the same key on the
+ * thread that claimed it gets EBB_E_CYCLE.
  * Fails: EBB_E_MEMORY, EBB_E_INVALID, as for ebb_cache_load; *@ret_ticket is NULL.
  * Threads: the holder of @a.
  */
 EBB_API ebb_status ebb_cache_claim(ebb_cache *c, ebb_arena *a, ebb_key key,
                                    const ebb_cache_notice *notice, ebb_ticket **ret_ticket);
 
-/** Return the arena to build in; it is the ticket's. NULL: the ticket waits. */
+/** Return the arena to build in; it is the ticket's. NULL: the ticket waits, or what it waited for
+    has come. As ebb_shared_begin, never NULL if the duty is the ticket's. */
 EBB_API ebb_arena *ebb_ticket_arena(ebb_ticket *t);
 
 /**
@@ -235,6 +247,15 @@ EBB_API ebb_arena *ebb_ticket_arena(ebb_ticket *t);
  */
 EBB_API const void *ebb_cache_fulfil(ebb_ticket **ticket, int code, const void *root,
                                      int *ret_code);
+
+/**
+ * Ask what *@ticket has come to. EBB_E_EXHAUSTED: it goes on waiting. EBB_E_DUPLICATE: who was
+ * loading has given up, and the duty is its own now: build in ebb_ticket_arena, and fulfil it. All
+ * else is what ebb_cache_load would have returned there, *@ret_root included; *@ticket is over, and
+ * nulled.
+ * Threads: the holder of its scope.
+ */
+EBB_API int ebb_ticket_take(ebb_ticket **ticket, const void **ret_root);
 
 /** Give up *@ticket, and null it: a duty passes to one who waits. */
 EBB_API void ebb_ticket_cancel(ebb_ticket **ticket);
@@ -249,7 +270,9 @@ EBB_API bool ebb_cache_remove(ebb_cache *c, ebb_key key);
 EBB_API void ebb_cache_clear(ebb_cache *c);
 
 /** Take out each value for which @is returns true. It is called with a part of the cache locked,
-    and must not call Ebb. Return how many. Cost: O(entries). */
+    and must not call Ebb. Return how many. Loads under way will not be taken in: their values are
+    not there to be asked about.
+    Cost: O(entries). */
 EBB_API size_t ebb_cache_invalidate(ebb_cache *c,
                                     bool (*is)(void *ctx, ebb_key key, const void *root),
                                     void *ctx);
@@ -262,16 +285,19 @@ EBB_API size_t ebb_cache_invalidate(ebb_cache *c,
 typedef struct ebb_cache_stats {
     size_t entries, bytes; /**< bytes: as counted against max_bytes */
     size_t negative;       /**< of the entries: remembered failures */
-    size_t loading;        /**< loads under way */
+    size_t loading;        /**< loads under way, those that will not be taken in included */
     size_t waiting;        /**< who waits for those */
-    uint64_t hits;         /**< of a scope: added when it ends, or finds in another cache */
+    uint64_t hits;         /**< threads count for themselves: exact when none is at it */
     uint64_t misses;
-    uint64_t negative_hits;
+    uint64_t negative_hits;   /**< loads that got a remembered failure */
     uint64_t loads, failures; /**< ended; failures of them */
     uint64_t load_us[EBB_CACHE_LOAD_BINS];
     uint64_t evictions, expirations, removals;
     uint64_t bypassed;     /**< values that were not taken in */
     size_t deferred_bytes; /**< of the process: given up, and perhaps still read */
+    uint64_t held_back;    /**< times that max_deferred was passed */
+    /** Static: the last time, what scope had been reading longest; NULL: never. */
+    const char *held_back_by;
 } ebb_cache_stats;
 
 /** Fill *@ret_stats. Cost: a lock for each part. Threads: any. */

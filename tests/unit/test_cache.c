@@ -1,52 +1,49 @@
-/* tests/unit/test_cache.c: caches, one promise of ebb/cache.h after the other. Threads are in
-   test_cache_threads.c. */
+/* tests/unit/test_cache.c: the cache, one promise of ebb/cache.h after the other. */
 #include "support.h"
 #include "test.h"
 
 #include <ebb/ebb.h>
 
 #include <string.h>
+#include <unistd.h>
 
-struct value {
-    uint64_t number;
-    char text[100];
-};
+enum { FAILURE = 7, MS = 1000000 };
 
-static int loads, answer;
-static uint64_t now_ms;
-static ebb_profile profile = EBB_PROFILE("finders");
+static ebb_profile profile = EBB_PROFILE("readers");
 static ebb_profile patient = EBB_PROFILE("patient", .long_lived = true);
+static int loads;
 
-static uint64_t clock_ms(void *ctx)
+static int make(void *ctx, ebb_arena *into, ebb_key key, const void **ret_root)
 {
-    (void)ctx;
-    return now_ms;
-}
-
-static int load(void *ctx, ebb_arena *into, ebb_key key, const void **ret_root)
-{
-    struct value *v = ebb_new(into, struct value);
-    (void)ctx;
-    cr_assert_eq(ebb_scope_current(), into);
+    uint64_t *value = ebb_new(into, uint64_t);
     loads++;
-    if (!v) return EBB_E_MEMORY;
-    v->number = ebb_key_number(key);
-    *ret_root = v;
-    return answer;
+    if (ctx) return *(int *)ctx;
+    *value = 10 * ebb_key_number(key) + ebb_key_text(key).len;
+    *ret_root = value;
+    return 0;
 }
 
-static const ebb_cache_load_params how = {.fn = load, .deadline_ns = UINT64_MAX};
+static const ebb_cache_load_params plainly = {.fn = make, .deadline_ns = UINT64_MAX};
 
-static ebb_cache *begin(ebb_cache_params p)
+static ebb_cache *cache_of(ebb_cache_params how)
 {
-    p.name = "values";
-    p.clock_ms = clock_ms;
-    if (!p.max_entries && !p.max_bytes) p.max_entries = 100;
-    loads = answer = 0;
-    now_ms = 1000;
-    ebb_cache *c = ebb_cache_create(&p, NULL);
+    if (!how.max_entries && !how.max_bytes) how.max_entries = 100;
+    how.name = "numbers";
+    ebb_cache *c = ebb_cache_create(&how, NULL);
     cr_assert_not_null(c);
     return c;
+}
+
+static uint64_t value_of(const void *root)
+{
+    return root ? *(const uint64_t *)root : 0;
+}
+
+static uint64_t load(ebb_cache *c, ebb_arena *a, uint64_t n)
+{
+    const void *root = NULL;
+    cr_assert_eq(ebb_cache_load(c, a, ebb_key_u64(n), &plainly, &root), 0);
+    return value_of(root);
 }
 
 static ebb_cache_stats stats(ebb_cache *c)
@@ -56,360 +53,648 @@ static ebb_cache_stats stats(ebb_cache *c)
     return s;
 }
 
-static uint64_t number_of(const void *root)
+static void done(ebb_cache *c)
 {
-    return root ? ((const struct value *)root)->number : UINT64_MAX;
-}
-
-static int get(ebb_cache *c, ebb_arena *a, uint64_t key, uint64_t *ret_number)
-{
-    const void *root = NULL;
-    int code = ebb_cache_load(c, a, ebb_key_u64(key), &how, &root);
-    *ret_number = number_of(root);
-    return code;
-}
-
-/* And nothing is left. */
-static void end(ebb_cache **c)
-{
+    ebb_cache_destroy(&c);
+    ebb_share_collect();
     ebb_share_stats s;
-    ebb_cache_destroy(c);
-    cr_assert_null(*c);
-    cr_assert_eq(ebb_share_collect(), 0);
     ebb_share_get_stats(&s);
     cr_assert_eq(s.alive, 0);
+    cr_assert_eq(s.deferred, 0);
     cr_assert_eq(s.readers, 0);
 }
 
-Test(cache, a_key_is_loaded_once)
+Test(cache, a_loaded_value_is_found)
 {
-    ebb_cache *c = begin((ebb_cache_params){0});
+    ebb_cache *c = cache_of((ebb_cache_params){0});
     ebb_arena *a = ebb_scope_begin(&profile);
-    uint64_t n;
-    cr_assert_null(ebb_cache_find(c, a, ebb_key_u64(7)));
-    cr_assert_eq(get(c, a, 7, &n), 0);
-    cr_assert_eq(n, 7);
-    cr_assert_eq(get(c, a, 7, &n), 0);
+    cr_assert_null(ebb_cache_find(c, a, ebb_key_u64(4)));
+    cr_assert_eq(load(c, a, 4), 40);
+    cr_assert_eq(load(c, a, 4), 40);
     cr_assert_eq(loads, 1);
-    cr_assert_eq(number_of(ebb_cache_find(c, a, ebb_key_u64(7))), 7);
-    ebb_scope_end(&a);
+    cr_assert_eq(value_of(ebb_cache_find(c, a, ebb_key_u64(4))), 40);
+    cr_assert_eq(value_of(ebb_cache_peek(c, a, ebb_key_u64(4))), 40);
     cr_assert_eq(stats(c).hits, 2);
     cr_assert_eq(stats(c).misses, 2);
-    cr_assert_eq(stats(c).entries, 1);
     cr_assert_eq(stats(c).loads, 1);
-    cr_assert(stats(c).bytes > sizeof(struct value));
-    end(&c);
-}
-
-Test(cache, texts_numbers_and_symbols)
-{
-    ebb_cache *c = begin((ebb_cache_params){0});
-    ebb_arena *a = ebb_scope_begin(&profile);
-    const char *texts[] = {"", "a", "eight by", "with\0nul", "long enough to be hashed by a call"};
-    const size_t lens[] = {0, 1, 8, 8, 34};
-    const void *found[5];
-    for (int i = 0; i < 5; i++) {
-        char copy[64];
-        memcpy(copy, texts[i], lens[i]);
-        ebb_key key = ebb_key_str((ebb_str){copy, lens[i]});
-        cr_assert_eq(ebb_cache_load(c, a, key, &how, &found[i]), 0);
-        memset(copy, 'x', sizeof copy); /* it has been copied */
-    }
-    cr_assert_eq(loads, 5);
-    for (int i = 0; i < 5; i++)
-        cr_assert_eq(ebb_cache_find(c, a, ebb_key_str((ebb_str){texts[i], lens[i]})), found[i]);
-    cr_assert_null(ebb_cache_find(c, a, ebb_key_str(EBB_STR("with"))));
+    cr_assert_eq(stats(c).entries, 1);
+    cr_assert_str_eq(ebb_cache_name(c), "numbers");
     ebb_scope_end(&a);
-    end(&c);
+    done(c);
 }
 
-Test(cache, a_request_s_own_symbol_is_refused)
+Test(cache, texts_of_any_length_are_keys)
 {
-    reports r;
-    ebb_cache *c = begin((ebb_cache_params){0});
-    ebb_symtab *shared = ebb_symtab_create(NULL, NULL);
-    ebb_arena *a = ebb_scope_begin(&profile);
-    ebb_symtab *t = ebb_symtab_over(a, shared);
-    ebb_sym local = ebb_intern(t, EBB_STR("mine")), common = ebb_intern(shared, EBB_STR("ours"));
-    const void *root;
-    cr_assert_eq(ebb_cache_load(c, a, ebb_key_sym(common), &how, &root), 0);
-    reports_start(&r);
-    cr_assert_eq(ebb_cache_load(c, a, ebb_key_sym(local), &how, &root), EBB_E_INVALID);
-    reports_one(&r, EBB_MISUSE, "ebb_cache_load", "promote");
-    reports_stop();
-    ebb_scope_end(&a);
-    ebb_symtab_destroy(&shared);
-    end(&c);
+    ebb_cache *c = cache_of((ebb_cache_params){0});
+    char text[200];
+    memset(text, 'x', sizeof text);
+    for (int round = 0; round < 2; round++)
+        for (size_t n = 0; n <= sizeof text; n++) {
+            ebb_arena *a = ebb_scope_begin(&profile);
+            const void *root = NULL;
+            cr_assert_eq(ebb_cache_load(c, a, ebb_key_str((ebb_str){text, n}), &plainly, &root), 0);
+            cr_assert_eq(value_of(root), n);
+            ebb_scope_end(&a);
+        }
+    cr_assert_eq(stats(c).entries, 100);
+    done(c);
 }
 
-Test(cache, what_a_scope_found_stays)
+Test(cache, the_table_grows)
 {
-    ebb_cache *c = begin((ebb_cache_params){0});
+    ebb_cache *c = cache_of((ebb_cache_params){.max_entries = 5000});
+    for (int round = 0; round < 2; round++)
+        for (uint64_t n = 0; n < 5000; n++) {
+            ebb_arena *a = ebb_scope_begin(&profile);
+            cr_assert_eq(load(c, a, n), 10 * n);
+            ebb_scope_end(&a);
+        }
+    cr_assert_eq(loads, 5000);
+    done(c);
+}
+
+Test(cache, what_is_found_stays_until_the_scope_ends)
+{
+    ebb_cache *c = cache_of((ebb_cache_params){0});
     ebb_arena *a = ebb_scope_begin(&profile);
-    const void *root;
-    cr_assert_eq(ebb_cache_load(c, a, ebb_key_u64(5), &how, &root), 0);
-    cr_assert(ebb_cache_remove(c, ebb_key_u64(5)));
-    cr_assert_not(ebb_cache_remove(c, ebb_key_u64(5)));
-    ebb_share_collect();
-    cr_assert_eq(number_of(root), 5);
-    cr_assert_null(ebb_cache_find(c, a, ebb_key_u64(5)));
+    const void *root = NULL;
+    cr_assert_eq(ebb_cache_load(c, a, ebb_key_u64(1), &plainly, &root), 0);
+    ebb_mark m = ebb_arena_mark(a);
+    ebb_arena_rewind(a, m);
+    cr_assert(ebb_cache_remove(c, ebb_key_u64(1)));
+    cr_assert(!ebb_cache_remove(c, ebb_key_u64(1)));
+    cr_assert_null(ebb_cache_find(c, a, ebb_key_u64(1)));
+    cr_assert(ebb_share_collect() > 0);
+    cr_assert(stats(c).deferred_bytes > 0);
+    cr_assert_eq(value_of(root), 10);
     ebb_cache_destroy(&c);
-    ebb_share_collect();
-    cr_assert_eq(number_of(root), 5, "not even the cache's end takes it away");
+    cr_assert_eq(value_of(root), 10);
     ebb_scope_end(&a);
     cr_assert_eq(ebb_share_collect(), 0);
-}
-
-Test(cache, it_holds_no_more_than_it_may)
-{
-    ebb_cache *c = begin((ebb_cache_params){.max_entries = 10});
-    uint64_t n;
-    for (uint64_t i = 0; i < 1000; i++) {
-        ebb_arena *a = ebb_scope_begin(&profile);
-        cr_assert_eq(get(c, a, i, &n), 0);
-        cr_assert_eq(n, i);
-        ebb_scope_end(&a);
-        cr_assert(stats(c).entries <= 10);
-    }
-    cr_assert_eq(stats(c).entries, 10);
-    cr_assert_eq(stats(c).evictions, 990);
-    end(&c);
-}
-
-Test(cache, bytes_are_counted)
-{
-    ebb_cache *c = begin((ebb_cache_params){.max_bytes = 100000, .max_deferred = 1 << 20});
-    uint64_t n;
-    for (uint64_t i = 0; i < 1000; i++) {
-        ebb_arena *a = ebb_scope_begin(&profile);
-        get(c, a, i, &n);
-        ebb_scope_end(&a);
-        cr_assert(stats(c).bytes <= 100000);
-    }
-    cr_assert(stats(c).entries > 20);
-    end(&c);
-}
-
-Test(cache, values_expire)
-{
-    ebb_cache *c = begin((ebb_cache_params){.ttl_ms = 50});
-    ebb_arena *a = ebb_scope_begin(&profile);
-    uint64_t n;
-    get(c, a, 1, &n);
-    now_ms += 49;
-    cr_assert_not_null(ebb_cache_find(c, a, ebb_key_u64(1)));
-    now_ms += 1;
-    cr_assert_null(ebb_cache_find(c, a, ebb_key_u64(1)));
-    get(c, a, 1, &n);
-    cr_assert_eq(loads, 2);
-    cr_assert_eq(stats(c).expirations, 1);
-    ebb_scope_end(&a);
-    end(&c);
-}
-
-Test(cache, failures_are_returned_and_remembered_if_so_wished)
-{
-    ebb_cache *c = begin((ebb_cache_params){.negative_ttl_ms = 20});
-    ebb_arena *a = ebb_scope_begin(&profile);
-    uint64_t n;
-    answer = 404;
-    cr_assert_eq(get(c, a, 1, &n), 404);
-    answer = 0;
-    cr_assert_eq(get(c, a, 1, &n), 404, "remembered");
-    cr_assert_eq(loads, 1);
-    cr_assert_eq(stats(c).negative, 1);
-    cr_assert_eq(stats(c).negative_hits, 1);
-    now_ms += 20;
-    cr_assert_eq(get(c, a, 1, &n), 0);
-    answer = EBB_E_IO;
-    cr_assert_eq(get(c, a, 2, &n), EBB_E_IO);
-    answer = 0;
-    cr_assert_eq(get(c, a, 2, &n), 0, "what went wrong with the system is not remembered");
-    cr_assert_eq(stats(c).failures, 2);
-    ebb_scope_end(&a);
-    end(&c);
-}
-
-static bool is_odd(void *ctx, ebb_key key, const void *root)
-{
-    (void)ctx;
-    cr_assert_eq(ebb_key_number(key), number_of(root));
-    return ebb_key_number(key) % 2;
-}
-
-Test(cache, clear_invalidate_and_peek)
-{
-    ebb_cache *c = begin((ebb_cache_params){0});
-    ebb_arena *a = ebb_scope_begin(&profile);
-    uint64_t n;
-    for (uint64_t i = 0; i < 50; i++) get(c, a, i, &n);
-    cr_assert_eq(ebb_cache_invalidate(c, is_odd, NULL), 25);
-    cr_assert_null(ebb_cache_peek(c, a, ebb_key_u64(3)));
-    cr_assert_eq(number_of(ebb_cache_peek(c, a, ebb_key_u64(4))), 4);
-    ebb_cache_clear(c);
-    cr_assert_eq(stats(c).entries, 0);
-    cr_assert_eq(stats(c).removals, 50);
-    ebb_scope_end(&a);
-    end(&c);
 }
 
 Test(cache, a_long_lived_scope_counts)
 {
-    ebb_cache *c = begin((ebb_cache_params){0});
+    ebb_cache *c = cache_of((ebb_cache_params){0});
     ebb_arena *a = ebb_scope_begin(&patient);
-    ebb_share_stats s;
-    uint64_t n;
-    cr_assert_eq(get(c, a, 9, &n), 0);
-    const void *root = ebb_cache_find(c, a, ebb_key_u64(9));
-    ebb_share_get_stats(&s);
-    cr_assert_eq(s.readers, 0);
+    const void *root = NULL;
+    cr_assert_eq(ebb_cache_load(c, a, ebb_key_u64(1), &plainly, &root), 0);
+    const void *again = ebb_cache_find(c, a, ebb_key_u64(1));
+    cr_assert_eq(again, root);
     ebb_cache_clear(c);
-    cr_assert_eq(ebb_share_collect(), 0, "it holds nothing back");
-    cr_assert_eq(number_of(root), 9);
+    cr_assert_eq(ebb_share_collect(), 0);
+    cr_assert_eq(value_of(root), 10);
     ebb_scope_end(&a);
-    end(&c);
+    done(c);
 }
 
-/* ---- loads in loads -------------------------------------------------------------------------- */
+/* ---- limits ---------------------------------------------------------------------------------- */
 
-static ebb_cache *inner;
-static ebb_arena *outer;
+Test(cache, it_holds_no_more_than_its_limits)
+{
+    ebb_cache *c = cache_of((ebb_cache_params){.max_bytes = 20000});
+    for (uint64_t n = 0; n < 1000; n++) {
+        ebb_arena *a = ebb_scope_begin(&profile);
+        load(c, a, n);
+        ebb_scope_end(&a);
+        cr_assert(stats(c).bytes <= 20000);
+    }
+    ebb_cache_stats s = stats(c);
+    cr_assert(s.entries > 10);
+    cr_assert_eq(s.evictions + s.entries, 1000);
+    done(c);
+}
+
+Test(cache, what_is_too_large_is_bypassed)
+{
+    ebb_cache *c = cache_of((ebb_cache_params){.max_bytes = 300});
+    ebb_arena *a = ebb_scope_begin(&profile);
+    cr_assert_eq(load(c, a, 1), 10);
+    cr_assert_eq(stats(c).entries, 0);
+    cr_assert_eq(stats(c).bypassed, 1);
+    ebb_scope_end(&a);
+    done(c);
+}
+
+/* A scope reads, and one value is evicted under it: that is too much. */
+static int load_while_held_back(ebb_when_full when, const void **ret_root)
+{
+    ebb_cache *c =
+        cache_of((ebb_cache_params){.max_entries = 1, .max_deferred = 1, .when_full = when});
+    ebb_arena *old = ebb_scope_begin(&profile), *a = ebb_scope_begin(NULL);
+    const ebb_cache_load_params soon = {.fn = make, .deadline_ns = ebb_clock_ns() + 5 * MS};
+    load(c, old, 1);
+    load(c, old, 2);
+    ebb_share_collect(); /* so that the next is younger */
+    int code = ebb_cache_load(c, a, ebb_key_u64(3), &soon, ret_root);
+    cr_assert_eq(stats(c).held_back, 1);
+    cr_assert_str_eq(stats(c).held_back_by, "readers");
+    cr_assert_eq(stats(c).bypassed, when == EBB_FULL_BYPASS);
+    cr_assert_eq(stats(c).evictions, when == EBB_FULL_ADMIT ? 2 : 1);
+    if (code == 0) cr_assert_eq(value_of(*ret_root), 30);
+    ebb_scope_end(&a);
+    ebb_scope_end(&old);
+    done(c);
+    return code;
+}
+
+Test(cache, when_full_says_what_becomes_of_it)
+{
+    const void *root = NULL;
+    cr_assert_eq(load_while_held_back(EBB_FULL_ADMIT, &root), 0);
+    cr_assert_eq(load_while_held_back(EBB_FULL_BYPASS, &root), 0);
+    cr_assert_eq(load_while_held_back(EBB_FULL_FAIL, &root), EBB_E_EXHAUSTED);
+    cr_assert_eq(load_while_held_back(EBB_FULL_WAIT, &root), EBB_E_TIMEOUT);
+}
+
+Test(cache, who_holds_back_most_does_not_wait)
+{
+    ebb_cache *c = cache_of(
+        (ebb_cache_params){.max_entries = 1, .max_deferred = 1, .when_full = EBB_FULL_WAIT});
+    ebb_arena *a = ebb_scope_begin(&profile);
+    const void *root = NULL;
+    load(c, a, 1);
+    load(c, a, 2);
+    cr_assert_eq(ebb_cache_load(c, a, ebb_key_u64(3), &plainly, &root), EBB_E_EXHAUSTED);
+    ebb_scope_end(&a);
+    done(c);
+}
+
+/* ---- time ------------------------------------------------------------------------------------ */
+
+static uint64_t fake_ms(void *ctx)
+{
+    return *(uint64_t *)ctx;
+}
+
+Test(cache, values_and_failures_expire)
+{
+    uint64_t ms = 5;
+    int fails = FAILURE;
+    const void *root = NULL;
+    ebb_cache *c = cache_of((ebb_cache_params){
+        .ttl_ms = 100, .negative_ttl_ms = 10, .clock_ms = fake_ms, .clock_ctx = &ms});
+    const ebb_cache_load_params badly = {.fn = make, .ctx = &fails, .deadline_ns = UINT64_MAX};
+    ebb_arena *a = ebb_scope_begin(&profile);
+    cr_assert_eq(ebb_cache_load(c, a, ebb_key_u64(1), &badly, &root), FAILURE);
+    cr_assert_eq(ebb_cache_load(c, a, ebb_key_u64(1), &badly, &root), FAILURE);
+    cr_assert_eq(loads, 1);
+    cr_assert_eq(stats(c).negative, 1);
+    cr_assert_eq(stats(c).negative_hits, 1);
+    cr_assert_null(ebb_cache_find(c, a, ebb_key_u64(1)));
+    ms += 10;
+    cr_assert_eq(load(c, a, 1), 10);
+    cr_assert_eq(stats(c).negative, 0);
+    ms += 99;
+    cr_assert_not_null(ebb_cache_find(c, a, ebb_key_u64(1)));
+    ms += 1;
+    cr_assert_null(ebb_cache_find(c, a, ebb_key_u64(1)));
+    cr_assert_eq(stats(c).entries, 0);
+    cr_assert_eq(stats(c).expirations, 2);
+    ebb_scope_end(&a);
+    done(c);
+}
+
+Test(cache, failures_are_not_remembered_unasked)
+{
+    int fails = FAILURE;
+    const void *root = NULL;
+    ebb_cache *c = cache_of((ebb_cache_params){0});
+    const ebb_cache_load_params badly = {.fn = make, .ctx = &fails, .deadline_ns = UINT64_MAX};
+    ebb_arena *a = ebb_scope_begin(&profile);
+    cr_assert_eq(ebb_cache_load(c, a, ebb_key_u64(1), &badly, &root), FAILURE);
+    cr_assert_eq(ebb_cache_load(c, a, ebb_key_u64(1), &badly, &root), FAILURE);
+    cr_assert_eq(loads, 2);
+    cr_assert_null(root);
+    cr_assert_eq(stats(c).failures, 2);
+    ebb_scope_end(&a);
+    done(c);
+}
+
+static bool is_even(void *ctx, ebb_key key, const void *root)
+{
+    (void)ctx;
+    return ebb_key_number(key) % 2 == 0 && value_of(root) % 20 == 0;
+}
+
+Test(cache, what_a_predicate_chooses_is_taken_out)
+{
+    ebb_cache *c = cache_of((ebb_cache_params){0});
+    ebb_arena *a = ebb_scope_begin(&profile);
+    for (uint64_t n = 0; n < 10; n++) load(c, a, n);
+    cr_assert_eq(ebb_cache_invalidate(c, is_even, NULL), 5);
+    for (uint64_t n = 0; n < 10; n++)
+        cr_assert_eq(ebb_cache_peek(c, a, ebb_key_u64(n)) != NULL, n % 2 == 1);
+    ebb_cache_clear(c);
+    cr_assert_eq(stats(c).entries, 0);
+    cr_assert_eq(stats(c).removals, 10);
+    ebb_scope_end(&a);
+    done(c);
+}
+
+/* ---- loaders --------------------------------------------------------------------------------- */
+
+static ebb_cache *the_cache;
+static ebb_arena *request;
+static int seen;
 
 static int load_itself(void *ctx, ebb_arena *into, ebb_key key, const void **ret_root)
 {
-    const ebb_cache_load_params again = {.fn = load_itself, .ctx = ctx, .deadline_ns = UINT64_MAX};
-    (void)into;
-    return ebb_cache_load(inner, outer, key, &again, ret_root);
-}
-
-Test(cache, a_load_that_needs_itself_is_an_error)
-{
     const void *root;
-    const ebb_cache_load_params params = {.fn = load_itself, .deadline_ns = UINT64_MAX};
-    inner = begin((ebb_cache_params){0});
-    outer = ebb_scope_begin(&profile);
-    cr_assert_eq(ebb_cache_load(inner, outer, ebb_key_u64(1), &params, &root), EBB_E_CYCLE);
-    cr_assert_eq(stats(inner).loading, 0);
-    ebb_scope_end(&outer);
-    end(&inner);
+    (void)ctx;
+    seen = ebb_cache_load(the_cache, request, key, &plainly, &root);
+    return make(NULL, into, key, ret_root);
 }
 
-static int leave(void *ctx, ebb_arena *into, ebb_key key, const void **ret_root)
+Test(cache, a_loader_that_needs_its_own_key_is_told)
 {
-    (void)into, (void)key, (void)ret_root;
-    ebb_raise(ctx, 55);
+    the_cache = cache_of((ebb_cache_params){0});
+    request = ebb_scope_begin(&profile);
+    const ebb_cache_load_params self = {.fn = load_itself, .deadline_ns = UINT64_MAX};
+    const void *root = NULL;
+    cr_assert_eq(ebb_cache_load(the_cache, request, ebb_key_u64(3), &self, &root), 0);
+    cr_assert_eq(seen, EBB_E_CYCLE);
+    cr_assert_eq(value_of(root), 30);
+    ebb_scope_end(&request);
+    done(the_cache);
 }
 
-static int load_and_raise(ebb_arena *a, void *ctx)
+static int raise(void *ctx, ebb_arena *into, ebb_key key, const void **ret_root)
 {
+    (void)ctx, (void)key, (void)ret_root;
+    ebb_raise(ebb_key_number(key) ? request : into, FAILURE);
+}
+
+static int load_and_raise(ebb_arena *a, void *arg)
+{
+    const ebb_cache_load_params how = {.fn = raise, .deadline_ns = UINT64_MAX};
     const void *root;
-    const ebb_cache_load_params params = {.fn = leave, .ctx = a, .deadline_ns = UINT64_MAX};
-    return ebb_cache_load(ctx, a, ebb_key_u64(1), &params, &root);
+    seen = -1;
+    seen = ebb_cache_load(the_cache, a, ebb_key_u64(*(uint64_t *)arg), &how, &root);
+    return 0;
 }
 
-Test(cache, a_loader_that_leaves_by_raise_leaves_nothing)
+Test(cache, a_loader_may_leave_by_a_raise)
 {
-    ebb_cache *c = begin((ebb_cache_params){0});
+    the_cache = cache_of((ebb_cache_params){0});
+    request = ebb_scope_begin(&profile);
+    uint64_t key = 0; /* of the loader's own arena: the load fails */
+    cr_assert_eq(ebb_try(request, load_and_raise, &key), 0);
+    cr_assert_eq(seen, FAILURE);
+    key = 1; /* of the request: it is gone */
+    cr_assert_eq(ebb_try(request, load_and_raise, &key), FAILURE);
+    cr_assert_eq(seen, -1);
+    cr_assert_eq(stats(the_cache).loading, 0);
+    cr_assert_eq(load(the_cache, request, 1), 10);
+    ebb_scope_end(&request);
+    done(the_cache);
+}
+
+static int run_out(void *ctx, ebb_arena *into, ebb_key key, const void **ret_root)
+{
+    (void)ctx, (void)key;
+    *ret_root = ebb_alloc(into, SIZE_MAX / 2);
+    return 0;
+}
+
+Test(cache, a_loader_without_memory_fails)
+{
+    ebb_cache *c = cache_of((ebb_cache_params){.negative_ttl_ms = 1000});
     ebb_arena *a = ebb_scope_begin(&profile);
-    uint64_t n;
-    cr_assert_eq(ebb_try(a, load_and_raise, c), 55);
-    cr_assert_eq(stats(c).loading, 0);
-    cr_assert_null(ebb_scope_current());
-    cr_assert_eq(get(c, a, 1, &n), 0);
+    const ebb_cache_load_params how = {.fn = run_out, .deadline_ns = UINT64_MAX};
+    const void *root = NULL;
+    cr_assert_eq(ebb_cache_load(c, a, ebb_key_u64(1), &how, &root), EBB_E_MEMORY);
+    cr_assert_eq(stats(c).entries, 0); /* the tenant may exist all the same */
+    cr_assert_eq(load(c, a, 1), 10);
     ebb_scope_end(&a);
-    end(&c);
+    done(c);
+}
+
+static int make_nothing(void *ctx, ebb_arena *into, ebb_key key, const void **ret_root)
+{
+    (void)ctx, (void)key, (void)ret_root;
+    seen = ebb_scope_current() == into;
+    return 0;
+}
+
+Test(cache, a_loader_that_makes_nothing_is_reported)
+{
+    reports r;
+    ebb_cache *c = cache_of((ebb_cache_params){0});
+    ebb_arena *a = ebb_scope_begin(&profile), *before = ebb_scope_current();
+    const ebb_cache_load_params how = {.fn = make_nothing, .deadline_ns = UINT64_MAX};
+    const void *root = NULL;
+    reports_start(&r);
+    cr_assert_eq(ebb_cache_load(c, a, ebb_key_u64(1), &how, &root), EBB_E_INVALID);
+    cr_assert(reports_one(&r, EBB_MISUSE, "ret_root", "loader"));
+    reports_stop();
+    cr_assert(seen);
+    cr_assert_eq(ebb_scope_current(), before);
+    ebb_scope_end(&a);
+    done(c);
+}
+
+Test(cache, nothing_is_lost_when_memory_is_short)
+{
+    ebb_cache *c = cache_of((ebb_cache_params){0});
+    uint64_t n = 0;
+    EBB_EACH_FAILURE (f, .arena = NULL) {
+        ebb_arena *a = ebb_scope_begin(&profile);
+        const void *root = NULL;
+        char text[80];
+        memset(text, 'a' + (int)(n++ % 26), sizeof text);
+        int code = ebb_cache_load(c, a, ebb_key_str((ebb_str){text, sizeof text}), &plainly, &root);
+        cr_assert(code == EBB_E_MEMORY ? !root : value_of(root) == sizeof text);
+        ebb_scope_end(&a);
+        cr_assert_eq(stats(c).loading, 0);
+    }
+    done(c);
+}
+
+/* ---- keys ------------------------------------------------------------------------------------ */
+
+Test(cache, wrong_keys_and_limits_are_refused)
+{
+    reports r;
+    const void *root = NULL;
+    ebb_cache *c = cache_of((ebb_cache_params){0});
+    ebb_arena *a = ebb_scope_begin(&profile);
+    ebb_symtab *names = ebb_symtab_create(NULL, NULL), *own = ebb_symtab_over(a, names);
+    ebb_sym shared = ebb_intern(names, (ebb_str){"shared", 6});
+    ebb_sym local = ebb_intern(own, (ebb_str){"local", 5});
+    cr_assert_eq(ebb_cache_load(c, a, ebb_key_sym(shared), &plainly, &root), 0);
+    cr_assert_eq(ebb_cache_find(c, a, ebb_key_sym(shared)), root);
+    reports_start(&r);
+    cr_assert_null(ebb_cache_find(c, a, ebb_key_sym(local)));
+    cr_assert_eq(ebb_cache_load(c, a, ebb_key_sym(local), &plainly, &root), EBB_E_INVALID);
+    cr_assert(reports_one(&r, EBB_MISUSE, "numbers", "promote"));
+    reports_start(&r);
+    cr_assert_null(ebb_cache_find(c, a, ebb_key_str((ebb_str){"text", 4})));
+    cr_assert_eq(ebb_cache_load(c, a, ebb_key_str((ebb_str){"text", 4}), &plainly, &root),
+                 EBB_E_INVALID);
+    cr_assert(reports_one(&r, EBB_MISUSE, "numbers", "texts"));
+    ebb_status why = EBB_OK;
+    reports_start(&r);
+    cr_assert_null(ebb_cache_create(&(ebb_cache_params){.name = "endless"}, &why));
+    cr_assert_eq(why, EBB_E_INVALID);
+    cr_assert(reports_one(&r, EBB_MISUSE, "endless", "limit"));
+    reports_stop();
+    ebb_scope_end(&a);
+    ebb_symtab_destroy(&names);
+    done(c);
 }
 
 /* ---- tickets --------------------------------------------------------------------------------- */
 
-Test(cache, a_ticket_is_fulfilled_by_its_holder)
+static int told;
+
+static void tell(void *ctx)
 {
-    ebb_cache *c = begin((ebb_cache_params){0});
-    ebb_arena *a = ebb_scope_begin(&profile), *b = ebb_scope_begin(&profile);
-    ebb_ticket *mine, *other;
-    cr_assert_eq(ebb_cache_claim(c, a, ebb_key_str(EBB_STR("k")), NULL, &mine), EBB_OK);
-    cr_assert_eq(ebb_cache_claim(c, b, ebb_key_str(EBB_STR("k")), NULL, &other), EBB_E_EXHAUSTED);
-    cr_assert_null(ebb_ticket_arena(other));
-    struct value *v = ebb_new(ebb_ticket_arena(mine), struct value);
-    v->number = 3;
-    cr_assert_eq(stats(c).waiting, 1);
-    cr_assert_eq(number_of(ebb_cache_fulfil(&mine, 0, v, NULL)), 3);
+    (void)ctx;
+    told++;
+}
+
+static const ebb_cache_notice notice = {.fn = tell};
+
+static const void *fulfil(ebb_ticket **t, uint64_t value)
+{
+    uint64_t *made = ebb_new(ebb_ticket_arena(*t), uint64_t);
+    *made = value;
+    return ebb_cache_fulfil(t, 0, made, NULL);
+}
+
+Test(cache, an_event_loop_claims_and_fulfils)
+{
+    ebb_cache *c = cache_of((ebb_cache_params){0});
+    ebb_arena *a = ebb_scope_begin(&profile), *b = ebb_scope_begin(&patient);
+    ebb_ticket *mine, *waits;
+    const void *root = NULL;
+    cr_assert_eq(ebb_cache_claim(c, a, ebb_key_u64(1), NULL, &mine), EBB_OK);
+    cr_assert_eq(ebb_cache_claim(c, b, ebb_key_u64(1), &notice, &waits), EBB_E_EXHAUSTED);
+    cr_assert_null(ebb_ticket_arena(waits));
+    cr_assert_eq(ebb_ticket_take(&waits, &root), EBB_E_EXHAUSTED);
+    cr_assert_eq(ebb_cache_load(c, a, ebb_key_u64(1), &plainly, &root), EBB_E_CYCLE);
+    const void *made = fulfil(&mine, 123);
+    cr_assert_eq(told, 1);
     cr_assert_null(mine);
-    cr_assert_eq(stats(c).waiting, 0);
-    cr_assert_eq(number_of(ebb_cache_find(c, b, ebb_key_str(EBB_STR("k")))), 3);
-    cr_assert_eq(ebb_cache_claim(c, b, ebb_key_str(EBB_STR("k")), NULL, &other), EBB_E_DUPLICATE);
+    cr_assert_eq(value_of(made), 123);
+    cr_assert_eq(ebb_cache_find(c, a, ebb_key_u64(1)), made);
+    cr_assert_eq(ebb_cache_claim(c, a, ebb_key_u64(1), NULL, &mine), EBB_E_DUPLICATE);
+    cr_assert_null(mine);
+    ebb_cache_clear(c);
     ebb_scope_end(&a);
+    cr_assert_eq(ebb_ticket_take(&waits, &root), 0);
+    cr_assert_eq(value_of(root), 123);
+    cr_assert_null(waits);
     ebb_scope_end(&b);
-    end(&c);
+    done(c);
 }
 
-Test(cache, a_ticket_ends_with_its_scope)
+Test(cache, an_abandoned_claim_passes_to_who_waits)
 {
-    ebb_cache *c = begin((ebb_cache_params){0});
+    ebb_cache *c = cache_of((ebb_cache_params){0});
     ebb_arena *a = ebb_scope_begin(&profile), *b = ebb_scope_begin(&profile);
-    ebb_ticket *mine, *other;
-    int code = 0;
-    ebb_cache_claim(c, a, ebb_key_u64(1), NULL, &mine);
-    ebb_cache_claim(c, b, ebb_key_u64(1), NULL, &other);
+    ebb_ticket *mine, *waits;
+    const void *root = NULL;
+    cr_assert_eq(ebb_cache_claim(c, a, ebb_key_u64(1), NULL, &mine), EBB_OK);
+    cr_assert_not_null(ebb_ticket_arena(mine));
+    cr_assert_eq(ebb_cache_claim(c, b, ebb_key_u64(1), &notice, &waits), EBB_E_EXHAUSTED);
     ebb_scope_end(&a);
+    cr_assert_eq(told, 1);
+    cr_assert_eq(ebb_ticket_take(&waits, &root), EBB_E_DUPLICATE);
+    cr_assert_eq(value_of(fulfil(&waits, 5)), 5);
     cr_assert_eq(stats(c).loading, 0);
-    cr_assert_eq(stats(c).waiting, 0, "it is told to claim again");
-    ebb_ticket_cancel(&other);
-    cr_assert_eq(ebb_cache_claim(c, b, ebb_key_u64(1), NULL, &other), EBB_OK);
-    cr_assert_null(ebb_cache_fulfil(&other, 77, NULL, &code));
-    cr_assert_eq(code, 77);
+    cr_assert_eq(ebb_cache_claim(c, b, ebb_key_u64(2), NULL, &mine), EBB_OK);
+    ebb_ticket_cancel(&mine);
+    cr_assert_eq(ebb_cache_claim(c, b, ebb_key_u64(2), NULL, &mine), EBB_OK);
+    int code = 0;
+    cr_assert_null(ebb_cache_fulfil(&mine, FAILURE, NULL, &code));
+    cr_assert_eq(code, FAILURE);
     ebb_scope_end(&b);
-    end(&c);
+    done(c);
 }
 
-Test(cache, misuse_is_told)
+Test(cache, a_load_is_not_taken_in_once_its_key_is_removed)
+{
+    ebb_cache *c = cache_of((ebb_cache_params){0});
+    ebb_arena *a = ebb_scope_begin(&profile);
+    for (int how = 0; how < 2; how++) {
+        ebb_ticket *stale, *fresh;
+        cr_assert_eq(ebb_cache_claim(c, a, ebb_key_u64(1), NULL, &stale), EBB_OK);
+        if (how == 0) ebb_cache_remove(c, ebb_key_u64(1));
+        else ebb_cache_clear(c);
+        cr_assert_eq(ebb_cache_claim(c, a, ebb_key_u64(1), NULL, &fresh), EBB_OK);
+        cr_assert_eq(value_of(fulfil(&fresh, 2)), 2);
+        cr_assert_eq(value_of(fulfil(&stale, 1)), 1);
+        cr_assert_eq(value_of(ebb_cache_find(c, a, ebb_key_u64(1))), 2);
+        ebb_cache_remove(c, ebb_key_u64(1));
+    }
+    cr_assert_eq(stats(c).bypassed, 2);
+    ebb_scope_end(&a);
+    done(c);
+}
+
+Test(cache, destroying_it_under_a_load_is_reported)
 {
     reports r;
-    ebb_cache *c = begin((ebb_cache_params){0}), *copy = c;
+    ebb_cache *c = cache_of((ebb_cache_params){0}), *again = c;
     ebb_arena *a = ebb_scope_begin(&profile);
-    ebb_ticket *t, *none = NULL;
-    ebb_cache_claim(c, a, ebb_key_u64(1), NULL, &t);
+    ebb_ticket *t;
+    cr_assert_eq(ebb_cache_claim(c, a, ebb_key_u64(77), NULL, &t), EBB_OK);
     reports_start(&r);
     ebb_cache_destroy(&c);
-    reports_one(&r, EBB_MISUSE, "ebb_cache_destroy", "1 loads");
-    reports_start(&r);
-    cr_assert_null(ebb_cache_fulfil(&none, 0, NULL, NULL));
-    reports_one(&r, EBB_MISUSE, "ebb_cache_fulfil", "no load");
-    reports_start(&r);
-    cr_assert_null(ebb_cache_create(&(ebb_cache_params){.name = "x"}, NULL));
-    reports_one(&r, EBB_MISUSE, "ebb_cache_create", "no limit");
+    cr_assert(reports_one(&r, EBB_MISUSE, "1 loads", "77"));
     reports_stop();
+    cr_assert_null(c);
     ebb_scope_end(&a);
-    end(&copy);
+    done(again);
 }
 
-Test(cache, too_much_that_is_still_read)
+/* ---- threads --------------------------------------------------------------------------------- */
+
+enum { THREADS = 8 };
+
+static _Atomic int loading_now, loaded, failures, raised;
+
+static int make_slowly(void *ctx, ebb_arena *into, ebb_key key, const void **ret_root)
 {
-    static const struct {
-        ebb_when_full what;
-        int code;
-    } cases[] = {{EBB_FULL_ADMIT, 0},
-                 {EBB_FULL_BYPASS, 0},
-                 {EBB_FULL_WAIT, EBB_E_TIMEOUT},
-                 {EBB_FULL_FAIL, EBB_E_EXHAUSTED}};
-    for (int i = 0; i < 4; i++) {
-        reports r;
-        ebb_cache *c = begin(
-            (ebb_cache_params){.max_entries = 4, .max_deferred = 1000, .when_full = cases[i].what});
-        const ebb_cache_load_params now = {.fn = load, .deadline_ns = 0};
-        ebb_arena *a = ebb_scope_begin(&profile);
-        const void *root = NULL, *first;
-        int code = 0;
-        reports_start(&r);
-        ebb_cache_load(c, a, ebb_key_u64(0), &now, &first);
-        for (uint64_t k = 1; k < 30; k++) code = ebb_cache_load(c, a, ebb_key_u64(k), &now, &root);
-        reports_one(&r, EBB_MENDED, "may still be read", "finders");
-        reports_stop();
-        cr_assert_eq(code, cases[i].code);
-        if (code == 0) cr_assert_eq(number_of(root), 29);
-        cr_assert_eq(stats(c).bypassed > 0, cases[i].what == EBB_FULL_BYPASS);
-        cr_assert_eq(number_of(first), 0);
-        ebb_scope_end(&a);
-        end(&c);
-    }
+    if (__atomic_add_fetch((int *)&loading_now, 1, __ATOMIC_SEQ_CST) != 1) return -1000;
+    usleep(20000);
+    loaded++;
+    loading_now--;
+    if (ctx) return *(int *)ctx;
+    uint64_t *value = ebb_new(into, uint64_t);
+    *value = 10 * ebb_key_number(key);
+    *ret_root = value;
+    return 0;
+}
+
+static void *load_on_thread(void *arg)
+{
+    const ebb_cache_load_params *how = arg;
+    ebb_arena *a = ebb_scope_begin(&profile);
+    const void *root = NULL;
+    int code = ebb_cache_load(the_cache, a, ebb_key_u64(9), how, &root);
+    failures += code == FAILURE ? 1 : code != 0 || value_of(root) != 90 ? 1000 : 0;
+    ebb_scope_end(&a);
+    return NULL;
+}
+
+static void run_threads(void *(*fn)(void *), void *arg)
+{
+    pthread_t t[THREADS];
+    for (int i = 0; i < THREADS; i++) pthread_create(&t[i], NULL, fn, arg);
+    for (int i = 0; i < THREADS; i++) pthread_join(t[i], NULL);
+}
+
+Test(cache, one_loads_and_the_others_wait)
+{
+    int fails = FAILURE;
+    ebb_cache_load_params how = {.fn = make_slowly, .deadline_ns = UINT64_MAX};
+    the_cache = cache_of((ebb_cache_params){.negative_ttl_ms = 100000});
+    run_threads(load_on_thread, &how);
+    cr_assert_eq(loaded, 1);
+    cr_assert_eq(failures, 0);
+    ebb_cache_clear(the_cache);
+    how.ctx = &fails;
+    run_threads(load_on_thread, &how);
+    cr_assert_eq(loaded, 2);
+    cr_assert_eq(failures, THREADS);
+    done(the_cache);
+}
+
+static int raise_at_first(void *ctx, ebb_arena *into, ebb_key key, const void **ret_root)
+{
+    usleep(10000);
+    if (__atomic_fetch_add((int *)&raised, 1, __ATOMIC_SEQ_CST) < THREADS / 2)
+        ebb_raise(ctx ? ctx : into, FAILURE);
+    return make_slowly(NULL, into, key, ret_root);
+}
+
+static int load_in_try(ebb_arena *a, void *arg)
+{
+    const void *root = NULL;
+    const ebb_cache_load_params how = {.fn = raise_at_first, .ctx = a, .deadline_ns = UINT64_MAX};
+    (void)arg;
+    int code = ebb_cache_load(the_cache, a, ebb_key_u64(9), &how, &root);
+    return code != 0 || value_of(root) != 90 ? -1000 : 0;
+}
+
+static void *try_on_thread(void *arg)
+{
+    ebb_arena *a = ebb_scope_begin(&profile);
+    int code = ebb_try(a, load_in_try, arg);
+    failures += code == FAILURE ? 1 : code != 0 ? 1000 : 0;
+    ebb_scope_end(&a);
+    return NULL;
+}
+
+Test(cache, who_waits_takes_over_after_a_raise)
+{
+    the_cache = cache_of((ebb_cache_params){0});
+    run_threads(try_on_thread, NULL);
+    cr_assert_eq(loaded, 1);
+    cr_assert_eq(failures, THREADS / 2);
+    done(the_cache);
+}
+
+static pthread_barrier_t both;
+static _Atomic int cycles, round_trips;
+
+static int load_other(void *ctx, ebb_arena *into, ebb_key key, const void **ret_root)
+{
+    const void *root;
+    pthread_barrier_wait(&both);
+    uint64_t other = 3 - ebb_key_number(key);
+    int code = ebb_cache_load(the_cache, ctx, ebb_key_u64(other), &plainly, &root);
+    cycles += code == EBB_E_CYCLE;
+    round_trips += code == 0;
+    return make(NULL, into, key, ret_root);
+}
+
+static void *load_crosswise(void *arg)
+{
+    ebb_arena *a = ebb_scope_begin(&profile);
+    const ebb_cache_load_params how = {.fn = load_other, .ctx = a, .deadline_ns = UINT64_MAX};
+    const void *root;
+    failures += ebb_cache_load(the_cache, a, ebb_key_u64(*(uint64_t *)arg), &how, &root) != 0;
+    ebb_scope_end(&a);
+    return NULL;
+}
+
+Test(cache, a_ring_of_waits_is_an_error)
+{
+    pthread_t t[2];
+    uint64_t key[2] = {1, 2};
+    the_cache = cache_of((ebb_cache_params){0});
+    pthread_barrier_init(&both, NULL, 2);
+    for (int i = 0; i < 2; i++) pthread_create(&t[i], NULL, load_crosswise, &key[i]);
+    for (int i = 0; i < 2; i++) pthread_join(t[i], NULL);
+    cr_assert_eq(cycles, 1);
+    cr_assert_eq(round_trips, 1);
+    cr_assert_eq(failures, 0);
+    done(the_cache);
+}
+
+static void load_in_vain(void *arg)
+{
+    const void *root = NULL;
+    const ebb_cache_load_params soon = {.fn = make, .deadline_ns = ebb_clock_ns() + 2 * MS};
+    ebb_arena *a = ebb_scope_begin(&profile);
+    *(int *)arg = ebb_cache_load(the_cache, a, ebb_key_u64(1), &soon, &root);
+    ebb_scope_end(&a);
+}
+
+Test(cache, each_waits_no_longer_than_it_wants)
+{
+    int code = 0;
+    ebb_ticket *t;
+    the_cache = cache_of((ebb_cache_params){0});
+    ebb_arena *a = ebb_scope_begin(&profile);
+    cr_assert_eq(ebb_cache_claim(the_cache, a, ebb_key_u64(1), NULL, &t), EBB_OK);
+    on_thread(load_in_vain, &code);
+    cr_assert_eq(code, EBB_E_TIMEOUT);
+    cr_assert_eq(stats(the_cache).waiting, 0);
+    ebb_scope_end(&a);
+    done(the_cache);
 }
