@@ -106,6 +106,15 @@ static bool leads_to(const flight *f, const thread *t)
     return false;
 }
 
+static bool is_awaited(const thread *t)
+{
+    os_lock(&graph);
+    const waiter *w = blocked;
+    while (w && w->on->owner != t) w = w->next_blocked;
+    os_unlock(&graph);
+    return w != NULL;
+}
+
 /* false: it would close a ring. */
 static bool graph_enter(waiter *w, const flight *f)
 {
@@ -339,15 +348,20 @@ static void note_held_back(ebb_cache *c)
     c->stats.held_back_by = s.oldest;
 }
 
-static int wait_for_room(ebb_cache *c, const request *q)
+/* Somebody who waits for this thread may be the very reader that holds back what it would wait for.
+   So who waits for this load has the value at once; and if others wait for this thread, it does not
+   wait. */
+static int wait_for_room(flight *f, const request *q)
 {
+    ebb_cache *c = f->cache;
     os_cond_t never;
     int code = EBB_OK;
     os_cond_init(&never);
     while (code == EBB_OK && is_held_back(c)) {
         uint64_t time = os_clock_ns();
+        serve(f, EBB_OK);
         if (time >= q->how->deadline_ns) code = EBB_E_TIMEOUT;
-        else if (ebb__epoch_is_oldest(q->arena)) code = EBB_E_EXHAUSTED;
+        else if (ebb__epoch_is_oldest(q->arena) || is_awaited(ebb__self)) code = EBB_E_EXHAUSTED;
         else os_cond_wait(&never, &c->lock, time + ROOM_POLL_NS);
     }
     os_cond_destroy(&never);
@@ -355,8 +369,10 @@ static int wait_for_room(ebb_cache *c, const request *q)
 }
 
 /* Whether it may be taken in, and what becomes of the load. @q NULL: it can't wait. */
-static bool may_enter(ebb_cache *c, const entry *e, const request *q, int *code)
+static bool may_enter(flight *f, const request *q, int *code)
 {
+    ebb_cache *c = f->cache;
+    const entry *e = f->entry;
     size_t bytes = ebb__entry_bytes(e);
     if (c->params.max_bytes && bytes > c->params.max_bytes) return false;
     if (!ebb__policy_is_over(&c->policy, 1, bytes) || !is_held_back(c)) return true;
@@ -367,7 +383,7 @@ static bool may_enter(ebb_cache *c, const entry *e, const request *q, int *code)
     case EBB_FULL_FAIL: *code = EBB_E_EXHAUSTED; return false;
     case EBB_FULL_WAIT: break;
     }
-    if (q) *code = wait_for_room(c, q);
+    if (q) *code = wait_for_room(f, q);
     return q && *code == EBB_OK;
 }
 
@@ -382,7 +398,7 @@ static void settle(flight *f, const request *q, int *code, ebb__retired **gone)
     ebb_cache *c = f->cache;
     entry *e = f->entry;
     bool value = *code == 0, failure = *code > 0 && c->params.negative_ttl_ms;
-    bool fits = value && may_enter(c, e, q, code);
+    bool fits = value && may_enter(f, q, code);
     bool kept = f->back && ((fits && *code == 0) || failure);
     if (failure) e->code = *code;
     e->expires = expiry(c, failure ? c->params.negative_ttl_ms : c->params.ttl_ms);

@@ -319,7 +319,7 @@ Test(cache, a_loader_that_needs_its_own_key_is_told)
     done(the_cache);
 }
 
-static int raise(void *ctx, ebb_arena *into, ebb_key key, const void **ret_root)
+static int raise_code(void *ctx, ebb_arena *into, ebb_key key, const void **ret_root)
 {
     (void)ctx, (void)key, (void)ret_root;
     ebb_raise(ebb_key_number(key) ? request : into, FAILURE);
@@ -327,7 +327,7 @@ static int raise(void *ctx, ebb_arena *into, ebb_key key, const void **ret_root)
 
 static int load_and_raise(ebb_arena *a, void *arg)
 {
-    const ebb_cache_load_params how = {.fn = raise, .deadline_ns = UINT64_MAX};
+    const ebb_cache_load_params how = {.fn = raise_code, .deadline_ns = UINT64_MAX};
     const void *root;
     seen = -1;
     seen = ebb_cache_load(the_cache, a, ebb_key_u64(*(uint64_t *)arg), &how, &root);
