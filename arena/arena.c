@@ -603,5 +603,5 @@ ebb_arena *ebb_arena_of(const void *ptr)
         if (!a) return NULL;
     }
     while (a->bits & ADOPTED) a = a->parent;
-    return a->bits & LIVE ? a : NULL;
+    return a->bits & (LIVE | SEALED) ? a : NULL;
 }

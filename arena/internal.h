@@ -154,6 +154,7 @@ enum {
     TOUCHED = 0x10000, /* see the invariants */
     ENDING =
         0x40000, /* its log is being popped for good: it may not be ended again, or handed on */
+    SEALED = 0x80000,  /* not LIVE: its objects are, but nothing may be done to it. seal.c */
     THAWED = 0x20000,  /* the open object is older than a mark: its place is not given back */
     PROFILE_SHIFT = 20 /* above: the profile's id */
 };
@@ -205,7 +206,8 @@ struct ext {
     int8_t failed; /* status, when the two bits can't say it */
     bool counts;   /* charged is kept: it has a limit or a budget */
     bool keep_open, buffer_only, embedded;
-    bool hopeless; /* made of parameters that make no sense: never recovers */
+    bool long_lived; /* what it reads of roots and caches it counts */
+    bool hopeless;   /* made of parameters that make no sense: never recovers */
     char label[48];
 };
 _Static_assert(sizeof(ext) <= 256, "an ext fits EXT_CLASS");
@@ -574,9 +576,12 @@ bool ebb__try_is_inside(
 ebb_arena *ebb__try_arena(const thread *t);
 uint64_t ebb__try_id(const thread *t);
 
-/* seal.c */
-const char *ebb__why_not_sealed(const ebb_arena *a);
-bool ebb__seal(ebb_arena *a);
+/* seal.c: arenas whose objects are shared, and change no more */
+ebb_arena *ebb__seal_begin(const char *name);
+const char *ebb__seal_refuses(const ebb_arena *a); /* why it can't be sealed; NULL: it can */
+void ebb__seal(ebb_arena *a);
+void ebb__unseal(ebb_arena *a); /* by whoever ends it now */
+const char *ebb__seal_check(const ebb_arena *a);
 
 /* limit.c */
 ebb_status ebb__charge(ebb_arena *a, size_t bytes);

@@ -82,7 +82,7 @@ static void default_handler(const ebb_misuse *what)
 /* What an ended scope is called nobody knows any more. */
 static const char *object_name(const ebb_arena *a)
 {
-    return a && (a->bits & (LIVE | ADOPTED)) ? ebb_arena_name(a) : "?";
+    return a && (a->bits & (LIVE | ADOPTED | SEALED)) ? ebb_arena_name(a) : "?";
 }
 
 static void report(ebb_misuse *what, const char *fmt, va_list args)
@@ -145,6 +145,10 @@ bool ebb__check_live(const ebb_arena *a, const char *function)
         while (by->bits & ADOPTED) by = by->parent;
         ebb__report(EBB_MISUSE, function, a, "was adopted by \"%s\"; use that arena instead",
                     ebb_arena_name(by));
+    } else if (a->bits & SEALED) {
+        ebb__report(EBB_MISUSE, function, a,
+                    "sealed, so it changes no more and ends with its last reference; build what is "
+                    "new in an arena of its own");
     } else {
         report_ended(a, function);
     }

@@ -123,7 +123,7 @@ bool ebb_arena_set_label(ebb_arena *a, const char *label)
 
 const char *ebb_arena_name(const ebb_arena *a)
 {
-    if (a->bits & (LIVE | ADOPTED)) {
+    if (a->bits & (LIVE | ADOPTED | SEALED)) {
         if (a->ext && a->ext->label[0]) return a->ext->label;
         if (a->ext && a->ext->name) return a->ext->name;
         const ebb_profile *p = ebb__profile_by_id(profile_of(a));

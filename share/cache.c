@@ -317,7 +317,8 @@ static COLD const void *find_counted(ebb_cache *c, ebb_arena *a, const probe *p,
     ebb__reader *r = ebb__epoch_begin();
     if (!r) return NULL;
     entry *e = find_live(c, p);
-    const void *root = e && e->value ? ebb_shared_hold_for(e->value, a) : NULL;
+    bool held = e && e->value && ebb_shared_hold_for(e->value, a);
+    const void *root = held ? ebb_shared_get(e->value) : NULL;
     if (e && !peek) ebb__policy_touch(&c->policy, &e->node);
     if (!peek) cache_count(c, root != NULL);
     ebb__epoch_end(r);

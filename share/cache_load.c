@@ -432,9 +432,9 @@ static int give(ebb_arena *a, outcome *got, const void **ret_root)
 {
     if (got->code != 0) return got->code;
     if (got->held) {
-        const void *root = ebb_shared_hold_for(got->held, a);
+        bool held = ebb_shared_hold_for(got->held, a);
         ebb_shared_drop(&got->held);
-        if (!root) return ebb_failed(a) ? ebb_failed(a) : EBB_E_MEMORY;
+        if (!held) return ebb_failed(a) ? ebb_failed(a) : EBB_E_MEMORY;
     }
     *ret_root = got->root;
     return 0;

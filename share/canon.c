@@ -1,194 +1,260 @@
 /*
- * share/canon.c: a table in which each content has one object. Sixteen parts, each with a lock and
- * a map from hashes to chains of weak references; a chain has more than one link only where two
- * contents have one hash. The user's comparison runs without the lock, with the candidate held.
+ * share/canon.c: one object for each content. A hash table of weak references in parts, each with a
+ * lock, with linear probing. An entry whose object has ended is passed over, taken by the next one
+ * entered on its way, or dropped when its part grows.
+ *
+ * Whoever looks holds the object before it is compared, so that it can't end meanwhile. If it is
+ * not the one, that hold is dropped; should it be the last by then, the object ends after the part
+ * is unlocked, since its cleanups may come here.
+ *
+ * Invariant: at most three quarters of a part's slots are used, so every search finds a free one.
  */
 #include "internal.h"
 
-typedef struct candidate {
-    struct candidate *next;
-    ebb_weak *weak;
-} candidate;
-_Static_assert(sizeof(candidate) <= HANDLE_SIZE, "a candidate lies in a handle");
+#include <ebb/storage.h>
 
-#define EBB_MAP chains, uint64_t, candidate *
-#include <ebb/map_of.h>
+#include <string.h>
 
-enum { PARTS = 16, PART_SHIFT = 60 };
+enum { PARTS = 16, PART_SHIFT = 60, LEAST_SLOTS = 16 };
+
+typedef struct slot {
+    uint64_t hash;
+    ebb_shared *s; /* held weakly; NULL: free */
+} slot;
 
 typedef struct part {
     _Alignas(64) os_lock_t lock;
-    ebb_arena *arena;
-    chains chains;
-    uint64_t version;      /* changes of chains so far */
-    size_t entries, swept; /* swept: entries left by the last sweep */
+    ebb_storage room;
+    size_t slots, used; /* slots: a power of two, or 0 */
 } part;
 
 struct ebb_canon {
-    ebb_arena *arena;
     part part[PARTS];
+    os_lock_t lock; /* of the arena, within a part's */
+    ebb_arena *arena;
+    ebb_canon *next, *previous;
 };
+
+static os_lock_t lock = OS_LOCK_INIT; /* the list; before a part's */
+static ebb_canon *all;
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
-static bool part_begin(part *p, const char *name)
+void ebb__canon_lock_all(void)
 {
-    ebb_arena_params params = EBB_ARENA_PARAMS_INIT;
-    params.name = name;
-    os_lock_init(&p->lock);
-    p->arena = ebb_arena_create(&params);
-    p->chains = chains_in(p->arena);
-    return ebb_failed(p->arena) == EBB_OK;
+    os_lock(&lock);
+    for (ebb_canon *c = all; c; c = c->next) {
+        for (int i = 0; i < PARTS; i++) os_lock(&c->part[i].lock);
+        os_lock(&c->lock);
+    }
 }
 
-ebb_canon *ebb_canon_create(const char *name)
+void ebb__canon_unlock_all(void)
+{
+    for (ebb_canon *c = all; c; c = c->next) {
+        os_unlock(&c->lock);
+        for (int i = 0; i < PARTS; i++) os_unlock(&c->part[i].lock);
+    }
+    os_unlock(&lock);
+}
+
+static void enlist(ebb_canon *c)
+{
+    os_lock(&lock);
+    c->next = all;
+    if (all) all->previous = c;
+    all = c;
+    os_unlock(&lock);
+}
+
+static void unlist(ebb_canon *c)
+{
+    os_lock(&lock);
+    if (c->previous) c->previous->next = c->next;
+    else all = c->next;
+    if (c->next) c->next->previous = c->previous;
+    os_unlock(&lock);
+}
+
+ebb_canon *ebb_canon_create(void)
 {
     ebb_arena_params params = EBB_ARENA_PARAMS_INIT;
-    params.name = name ? name : "?";
+    params.name = "ebb_canon";
+    params.size = sizeof(ebb_canon) + CONTROL_SIZE;
+    ebb__share_prepare();
     ebb_arena *a = ebb_arena_create(&params);
-    ebb_canon *c = ebb_alloc_aligned(a, sizeof *c, _Alignof(ebb_canon));
+    ebb_canon *c = ebb_failed(a) ? NULL : ebb_alloc_aligned(a, sizeof *c, _Alignof(ebb_canon));
     if (!c) {
         ebb_arena_destroy(&a);
         return NULL;
     }
     memset(c, 0, sizeof *c);
     c->arena = a;
-    bool sound = true;
-    for (int i = 0; i < PARTS; i++) sound = part_begin(&c->part[i], params.name) && sound;
-    if (!sound) ebb_canon_destroy(&c);
+    os_lock_init(&c->lock);
+    for (int i = 0; i < PARTS; i++) os_lock_init(&c->part[i].lock);
+    enlist(c);
     return c;
 }
 
-static void candidate_free(candidate *one)
+static void forget(ebb_shared *s)
 {
-    ebb_weak_drop(&one->weak);
-    ebb__handle_free(one);
+    ebb_weak *w = (ebb_weak *)(void *)s;
+    ebb_weak_drop(&w);
 }
 
-static void part_end(part *p)
+void ebb_canon_destroy(ebb_canon **handle)
 {
-    ebb_scope_attach(p->arena);
-    for (chains_iter i = chains_each(&p->chains); chains_next(&i);)
-        for (candidate *one = *i.val, *next; one; one = next) {
-            next = one->next;
-            candidate_free(one);
-        }
-    ebb_arena_destroy(&p->arena);
-}
-
-void ebb_canon_destroy(ebb_canon **canon)
-{
-    ebb_canon *c = *canon;
-    *canon = NULL;
+    ebb_canon *c = *handle;
+    *handle = NULL;
     if (!c) return;
-    for (int i = 0; i < PARTS; i++) part_end(&c->part[i]);
+    unlist(c);
+    for (int i = 0; i < PARTS; i++) {
+        const slot *at = c->part[i].room.ptr;
+        for (size_t n = c->part[i].slots; n > 0; n--, at++)
+            if (at->s) forget(at->s);
+    }
     ebb_arena *a = c->arena;
     ebb_scope_attach(a);
     ebb_arena_destroy(&a);
 }
 
-/* ---- under a part's lock --------------------------------------------------------------------- */
+/* ---- searching ------------------------------------------------------------------------------- */
 
-/* Take the dead out of a chain. */
-static void prune(part *p, candidate **chain)
-{
-    while (*chain) {
-        candidate *one = *chain;
-        ebb_shared *s = (ebb_shared *)(void *)one->weak;
-        if (atomic_load_explicit(&s->strong, memory_order_relaxed) > 0) {
-            chain = &one->next;
-            continue;
-        }
-        *chain = one->next;
-        p->entries--;
-        p->version++;
-        candidate_free(one);
-    }
-}
-
-/* When there are twice as many as were alive the last time. */
-static void sweep(part *p)
-{
-    const size_t least = 64;
-    if (p->entries < least || p->entries < 2 * p->swept) return;
-    for (chains_iter i = chains_each(&p->chains); chains_next(&i);) {
-        prune(p, i.val);
-        if (!*i.val) chains_remove_at(&i);
-    }
-    p->swept = p->entries;
-}
-
-/* A reference to the first that lives, from the *at-th of the chain on; *at becomes its place. */
-static ebb_shared *living(const part *p, uint64_t hash, size_t *at)
-{
-    candidate *const *chain = chains_find(&p->chains, hash);
-    const candidate *one = chain ? *chain : NULL;
-    for (size_t i = 0; one; one = one->next, i++) {
-        ebb_shared *s = i >= *at ? ebb_weak_upgrade(one->weak) : NULL;
-        *at = s ? i : *at;
-        if (s) return s;
-    }
-    return NULL;
-}
-
-/* ---- finding and entering -------------------------------------------------------------------- */
+typedef struct query {
+    uint64_t hash;
+    ebb_canon_fn *is;
+    void *ctx;
+    ebb_shared *loose; /* to be ended when the part is unlocked */
+} query;
 
 static part *part_of(ebb_canon *c, uint64_t hash)
 {
     return &c->part[hash >> PART_SHIFT];
 }
 
-/* What @is says true of; NULL: there is none, and the part is left locked. If the chains change
-   meanwhile it begins anew, for the place in the chain is then another. */
-static ebb_shared *find_or_lock(part *p, uint64_t hash, ebb_canon_fn *is, void *ctx)
+static bool is_it(query *q, ebb_shared *s)
 {
-    size_t at = 0;
-    uint64_t version = 0;
-    for (;; at++) {
-        os_lock(&p->lock);
-        if (at > 0 && version != p->version) at = 0;
-        version = p->version;
-        ebb_shared *s = living(p, hash, &at);
-        if (!s) return NULL;
-        os_unlock(&p->lock);
-        if (is(ctx, s->root)) return s;
-        ebb_shared_drop(&s);
+    if (!ebb__shared_try_hold(s)) return false;
+    if (q->is(q->ctx, s->root)) return true;
+    if (ebb__shared_let_go(s, ONE_HOLDER, "ebb_canon_find")) ebb__shared_end_later(s, &q->loose);
+    return false;
+}
+
+/* The object, held; or NULL, and *ret_to is where it may be entered, NULL if there is no table. */
+static ebb_shared *search(const part *p, query *q, slot **ret_to)
+{
+    slot *slots = p->room.ptr;
+    *ret_to = NULL;
+    for (size_t i = q->hash; p->slots; i++) {
+        slot *at = &slots[i & (p->slots - 1)];
+        if (!*ret_to && (!at->s || has_ended(at->s))) *ret_to = at;
+        if (!at->s) return NULL;
+        if (at->hash == q->hash && is_it(q, at->s)) return at->s;
     }
+    return NULL;
 }
 
 ebb_shared *ebb_canon_find(ebb_canon *c, uint64_t hash, ebb_canon_fn *is, void *ctx)
 {
+    query q = {hash, is, ctx, NULL};
     part *p = part_of(c, hash);
-    ebb_shared *s = find_or_lock(p, hash, is, ctx);
-    if (!s) os_unlock(&p->lock);
-    return s;
+    slot *to;
+    os_lock(&p->lock);
+    ebb_shared *found = search(p, &q, &to);
+    os_unlock(&p->lock);
+    ebb__shared_end_all(q.loose);
+    return found;
 }
 
-static bool enter(part *p, uint64_t hash, candidate *one)
+/* ---- entering -------------------------------------------------------------------------------- */
+
+static slot *free_slot(slot *slots, size_t count, uint64_t hash)
 {
-    ebb_scope_attach(p->arena);
-    sweep(p);
-    candidate **chain = chains_get_or_put(&p->chains, hash, NULL);
-    if (!chain) return false;
-    one->next = *chain;
-    *chain = one;
-    p->entries++;
-    p->version++;
+    size_t i = hash;
+    while (slots[i & (count - 1)].s) i++;
+    return &slots[i & (count - 1)];
+}
+
+static size_t alive_in(const part *p)
+{
+    const slot *slots = p->room.ptr;
+    size_t n = 0;
+    for (size_t i = 0; i < p->slots; i++) n += slots[i].s && !has_ended(slots[i].s);
+    return n;
+}
+
+static void move(part *p, slot *to, size_t count)
+{
+    const slot *slots = p->room.ptr;
+    p->used = 0;
+    for (size_t i = 0; i < p->slots; i++) {
+        if (!slots[i].s) continue;
+        if (has_ended(slots[i].s)) {
+            forget(slots[i].s);
+            continue;
+        }
+        *free_slot(to, count, slots[i].hash) = slots[i];
+        p->used++;
+    }
+}
+
+/* At least half of the slots free, those taken by what has ended cleared. */
+static bool rebuild(ebb_canon *c, part *p)
+{
+    size_t alive = alive_in(p), count = LEAST_SLOTS;
+    ebb_storage room = {NULL, 0};
+    while (count < 2 * (alive + 1)) count *= 2;
+    os_lock(&c->lock);
+    ebb_scope_attach(c->arena);
+    bool ok = ebb_storage_grow(c->arena, &room, 0, count * sizeof(slot));
+    if (ok) {
+        memset(room.ptr, 0, count * sizeof(slot));
+        move(p, room.ptr, count);
+        ebb_storage_release(c->arena, &p->room);
+        p->room = room;
+        p->slots = count;
+    }
+    os_unlock(&c->lock);
+    return ok;
+}
+
+static bool enter(ebb_canon *c, part *p, slot *to, uint64_t hash, ebb_shared *s)
+{
+    bool is_new = !to || !to->s;
+    if (is_new && (p->used + 1) * 4 > p->slots * 3) {
+        if (!rebuild(c, p)) return false;
+        to = free_slot(p->room.ptr, p->slots, hash);
+    }
+    if (!ebb_weak_of(s)) return false;
+    if (to->s) forget(to->s);
+    else p->used++;
+    *to = (slot){hash, s};
     return true;
 }
 
 bool ebb_canon_put(ebb_canon *c, uint64_t hash, ebb_canon_fn *is, void *ctx, ebb_shared **s)
 {
+    query q = {hash, is, ctx, NULL};
     part *p = part_of(c, hash);
-    candidate *one = ebb__handle_new();
-    if (!one) return false;
-    *one = (candidate){NULL, ebb_weak_of(*s)};
-    ebb_shared *there = find_or_lock(p, hash, is, ctx);
-    bool entered = !there && enter(p, hash, one);
-    if (!there) os_unlock(&p->lock);
-    if (!entered) candidate_free(one);
-    if (!there) return entered;
+    slot *to;
+    os_lock(&p->lock);
+    ebb_shared *found = search(p, &q, &to);
+    bool ok = found || enter(c, p, to, hash, *s);
+    os_unlock(&p->lock);
+    ebb__shared_end_all(q.loose);
+    if (!found) return ok;
     ebb_shared_drop(s);
-    *s = there;
+    *s = found;
     return true;
+}
+
+size_t ebb_canon_len(ebb_canon *c)
+{
+    size_t n = 0;
+    for (int i = 0; i < PARTS; i++) {
+        os_lock(&c->part[i].lock);
+        n += c->part[i].used;
+        os_unlock(&c->part[i].lock);
+    }
+    return n;
 }

@@ -1,251 +1,301 @@
-/* share/epoch.c: see epoch.h. Locks: `lock`, inside nothing and with nothing inside it. */
+/*
+ * share/epoch.c: announcements, and what waits for them to be withdrawn. The scheme, and why it is
+ * sound, is in epoch.h.
+ *
+ * Garbage waits in the order of its stamps, so what can go is always the front of the queue. Who
+ * looks for it: whoever retires, but when much waits or there are many readers only now and then;
+ * and the last of those scopes that hold back the front, when it ends. How many these are is
+ * counted by who has looked in vain; each that ends counts down. Somebody who ends before being
+ * counted may count down too: then one looks too early, and counts again. It can't be that nobody
+ * looks: a reader withdraws its announcement before it looks whether garbage waits, and the count
+ * begins after that can be seen.
+ */
 #include "epoch.h"
 
-enum { BATCH = 64, LEAVES = 256 };
+enum {
+    SPARE_MOST = 64, /* readers that a thread keeps to itself */
+    PATIENCE = 32,   /* readers that are looked at for one piece of garbage */
+    READERS_AT_ONCE = 1024
+};
 
-static _Atomic uint64_t now = 1;
-static os_lock_t lock = OS_LOCK_INIT; /* the records' room and free list, and what is retired */
-static ebb_arena *room;
-static ebb__reader *_Atomic readers; /* only grows */
-static ebb__reader *free_readers;
-static _Atomic size_t reader_count;
-static ebb__retired *retired;
-static _Atomic size_t retired_count, retired_bytes;
-static _Atomic int collecting;
-static _Atomic bool asymmetric, prepared;
+static _Atomic uint64_t epoch = 1;
+static ebb__reader *_Atomic all_readers;
+static _Atomic uint64_t first_stamp; /* of the front of the queue; 0: nothing waits */
+static _Atomic int64_t to_leave;     /* readers that hold it back, as far as counted */
 
-static _Thread_local ebb__reader *mine; /* free ones */
-static _Thread_local uint32_t leaves;
+static os_lock_t lock = OS_LOCK_INIT; /* everything below */
+static ebb__retired *first, **last = &first;
+static size_t waiting, patience;
+static _Atomic size_t waiting_bytes; /* read without it, too */
+static ebb__reader *spare, *fresh, *fresh_end;
+static bool prepared;
 
-/* ---- records --------------------------------------------------------------------------------- */
+static _Thread_local struct {
+    ebb__reader *spare;
+    uint32_t count;
+} desk __attribute__((tls_model("initial-exec")));
 
-static void before_fork(void)
+/* ---- readers --------------------------------------------------------------------------------- */
+
+static void give_back(ebb__reader *list)
 {
+    ebb__reader *tail = list;
+    if (!list) return;
+    while (tail->next_free) tail = tail->next_free;
     os_lock(&lock);
-}
-
-static void after_fork(void)
-{
+    tail->next_free = spare;
+    spare = list;
     os_unlock(&lock);
-}
-
-/* Scopes of threads that are not in this process never end: their records would hold all back. But
-   which are whose is not known; so what they hold back, they hold back. */
-static void after_fork_in_child(void)
-{
-    os_lock_reset(&lock);
-    atomic_store(&collecting, 0);
 }
 
 static void thread_exit(void)
 {
-    os_lock(&lock);
-    while (mine) {
-        ebb__reader *r = mine;
-        mine = r->next_free;
-        r->next_free = free_readers;
-        free_readers = r;
-    }
-    os_unlock(&lock);
+    ebb__reader *list = desk.spare;
+    desk.spare = NULL;
+    desk.count = 0;
+    give_back(list);
 }
 
-static COLD void prepare(void)
+static ebb__reader *carve(void)
 {
-    ebb_arena_params params = EBB_ARENA_PARAMS_INIT;
-    params.name = "readers";
-    ebb_arena *a = ebb_arena_create(&params);
-    os_lock(&lock);
-    bool first = !prepared;
-    if (first) {
-        room = a;
-        atomic_store(&asymmetric, os_barrier_all());
-        atomic_store(&prepared, true);
+    if (fresh == fresh_end) {
+        ebb__reader *some = os_reserve(sizeof *some * READERS_AT_ONCE, CONTROL_SIZE);
+        if (!some) return NULL;
+        fresh = some;
+        fresh_end = some + READERS_AT_ONCE;
     }
-    os_unlock(&lock);
-    if (!first) {
-        ebb_arena_destroy(&a);
-        return;
-    }
-    os_at_fork(before_fork, after_fork, after_fork_in_child);
-    ebb__at_thread_exit(thread_exit);
-}
-
-static COLD ebb__reader *reader_new(void)
-{
-    if (!atomic_load(&prepared)) prepare();
-    os_lock(&lock);
-    ebb__reader *r = free_readers;
-    if (r) {
-        free_readers = r->next_free;
-    } else {
-        ebb_scope_attach(room);
-        r = ebb_alloc_aligned(room, (sizeof *r + 63) & ~(size_t)63, 64);
-        if (r) {
-            *r = (ebb__reader){.next = atomic_load(&readers)};
-            atomic_store_explicit(&readers, r, memory_order_release);
-            reader_count++;
-        }
-    }
-    os_unlock(&lock);
+    ebb__reader *r = fresh++;
+    r->next = atomic_load_explicit(&all_readers, memory_order_relaxed);
+    atomic_store_explicit(&all_readers, r, memory_order_release);
     return r;
 }
 
-/* ---- reading --------------------------------------------------------------------------------- */
+/* One to use, and some for the next times. */
+static COLD ebb__reader *take_spare(void)
+{
+    if (!ebb__thread_get()) return NULL;
+    os_lock(&lock);
+    bool begins = !prepared;
+    prepared = true;
+    ebb__reader *r = spare ? spare : carve();
+    if (r == spare && r) spare = r->next_free;
+    for (; spare && desk.count < SPARE_MOST / 2; desk.count++) {
+        ebb__reader *next = spare->next_free;
+        spare->next_free = desk.spare;
+        desk.spare = spare;
+        spare = next;
+    }
+    os_unlock(&lock);
+    if (begins) ebb__at_thread_exit(thread_exit);
+    return r;
+}
+
+static ebb__reader *take(void)
+{
+    ebb__reader *r = desk.spare;
+    if (unlikely(!r)) return take_spare();
+    desk.spare = r->next_free;
+    desk.count--;
+    return r;
+}
+
+static void put(ebb__reader *r)
+{
+    if (unlikely(desk.count == SPARE_MOST)) thread_exit();
+    r->next_free = desk.spare;
+    desk.spare = r;
+    desk.count++;
+}
+
+static void announce(ebb__reader *r, const char *name)
+{
+    atomic_store_explicit(&r->name, name, memory_order_relaxed);
+    uint64_t now = atomic_load_explicit(&epoch, memory_order_seq_cst);
+    atomic_store_explicit(&r->epoch, now, memory_order_seq_cst);
+}
+
+static void withdraw(ebb__reader *r)
+{
+    uint64_t mine = atomic_load_explicit(&r->epoch, memory_order_relaxed);
+    atomic_store_explicit(&r->epoch, 0, memory_order_seq_cst);
+    uint64_t stamp = atomic_load_explicit(&first_stamp, memory_order_seq_cst);
+    put(r);
+    if (likely(stamp == 0 || mine > stamp)) return;
+    if (atomic_fetch_sub_explicit(&to_leave, 1, memory_order_seq_cst) <= 1) ebb__epoch_collect();
+}
+
+/* ---- scopes ---------------------------------------------------------------------------------- */
+
+bool ebb__is_long_lived(const ebb_arena *a)
+{
+    if (a->ext && a->ext->long_lived) return true;
+    const ebb_profile *p = ebb__profile_by_id(profile_of(a));
+    return p && p->long_lived;
+}
+
+void ebb__epoch_leave(ebb_cleanup *pin)
+{
+    withdraw(EBB_CONTAINER(pin, ebb__reader, pin));
+}
+
+static const char *static_name(const ebb_arena *a)
+{
+    const ebb_profile *p = ebb__profile_by_id(profile_of(a));
+    return p && p->name ? p->name : "?";
+}
+
+bool ebb__epoch_announce(ebb_arena *a)
+{
+    if (ebb__is_long_lived(a)) return false;
+    ebb__reader *r = take();
+    if (!r) return false;
+    if (!ebb_cleanup_pin(a, &r->pin, ebb__epoch_leave)) {
+        put(r);
+        return false;
+    }
+    announce(r, static_name(a));
+    return true;
+}
 
 ebb__reader *ebb__epoch_begin(void)
 {
-    ebb__reader *r = mine;
-    if (likely(r != NULL)) mine = r->next_free;
-    else r = reader_new();
-    if (!r) return NULL;
-    uint64_t epoch = atomic_load_explicit(&now, memory_order_acquire);
-    atomic_store_explicit(&r->name, NULL, memory_order_relaxed);
-    atomic_store_explicit(&r->epoch, epoch, memory_order_relaxed);
-    if (atomic_load_explicit(&asymmetric, memory_order_relaxed))
-        atomic_signal_fence(memory_order_seq_cst);
-    else atomic_thread_fence(memory_order_seq_cst);
+    ebb__reader *r = take();
+    if (r) announce(r, "?");
     return r;
 }
 
 void ebb__epoch_end(ebb__reader *r)
 {
-    atomic_store_explicit(&r->epoch, 0, memory_order_release);
-    r->next_free = mine;
-    mine = r;
-    bool waits = atomic_load_explicit(&retired_count, memory_order_relaxed) > 0;
-    if (unlikely(waits) && ++leaves % LEAVES == 0) ebb__epoch_collect();
+    withdraw(r);
 }
 
-void ebb__epoch_leave(ebb_cleanup *pin)
-{
-    ebb__epoch_end(EBB_CONTAINER(pin, ebb__reader, pin));
-}
+/* ---- garbage --------------------------------------------------------------------------------- */
 
-/* The newest pin is found at a glance; others have been pinned since. */
-static bool has_announced(const ebb_arena *a)
-{
-    const ebb_cleanup *pin = ebb__pins(a);
-    while (pin && pin->run != ebb__epoch_leave) pin = pin->next;
-    return pin != NULL;
-}
+typedef struct survey {
+    uint64_t oldest; /* announced; UINT64_MAX: none */
+    size_t readers;
+    int64_t blockers; /* that announced no later than a stamp */
+    const char *name;
+} survey;
 
-COLD bool ebb__epoch_announce(ebb_arena *a)
+static survey look(uint64_t stamp)
 {
-    if (has_announced(a)) return true;
-    ebb__reader *r = ebb__epoch_begin();
-    if (!r) return false;
-    const ebb_profile *p = a->bits & SCOPE ? ebb__profile_by_id(a->bits >> PROFILE_SHIFT) : NULL;
-    atomic_store_explicit(&r->name, p ? p->name : NULL, memory_order_relaxed);
-    if (ebb_cleanup_pin(a, &r->pin, ebb__epoch_leave)) return true;
-    ebb__epoch_end(r);
-    return false;
-}
-
-/* ---- retiring -------------------------------------------------------------------------------- */
-
-void ebb__epoch_retire(ebb__retired *r, void (*let_go)(ebb__retired *), size_t bytes)
-{
-    r->let_go = let_go;
-    r->bytes = bytes;
-    os_lock(&lock);
-    r->epoch = atomic_load(&now);
-    r->next = retired;
-    retired = r;
-    os_unlock(&lock);
-    atomic_fetch_add(&retired_bytes, bytes);
-    size_t n = atomic_fetch_add(&retired_count, 1) + 1, batch = atomic_load(&reader_count) / 4;
-    if (n % (batch > BATCH ? batch : BATCH) == 0) ebb__epoch_collect();
-}
-
-/* The earliest that is announced. */
-static uint64_t earliest(void)
-{
-    uint64_t least = UINT64_MAX;
-    for (const ebb__reader *r = atomic_load_explicit(&readers, memory_order_acquire); r;
-         r = r->next) {
-        uint64_t epoch = atomic_load_explicit(&r->epoch, memory_order_acquire);
-        if (epoch && epoch < least) least = epoch;
+    survey s = {UINT64_MAX, 0, 0, NULL};
+    ebb__reader *r = atomic_load_explicit(&all_readers, memory_order_acquire);
+    for (; r; r = r->next) {
+        uint64_t e = atomic_load_explicit(&r->epoch, memory_order_seq_cst);
+        if (e == 0) continue;
+        s.readers++;
+        s.blockers += e <= stamp;
+        if (e >= s.oldest) continue;
+        s.oldest = e;
+        s.name = atomic_load_explicit(&r->name, memory_order_relaxed);
     }
-    return least;
+    return s;
 }
 
-static ebb__retired *take_retired(void)
+static ebb__retired *pop_older(uint64_t than)
 {
-    os_lock(&lock);
-    ebb__retired *all = retired;
-    retired = NULL;
-    os_unlock(&lock);
-    return all;
+    ebb__retired *done = first, **end = &first;
+    for (; *end && (*end)->stamp < than; end = &(*end)->next) {
+        waiting--;
+        atomic_fetch_sub_explicit(&waiting_bytes, (*end)->bytes, memory_order_relaxed);
+    }
+    if (end == &first) return NULL;
+    first = *end;
+    *end = NULL;
+    if (!first) last = &first;
+    return done;
 }
 
-static void put_retired_back(ebb__retired *first, ebb__retired *last)
+/* Have the last of those who hold back the front look again. 0: nobody does, by now. */
+static int64_t aim(void)
 {
-    if (!first) return;
-    os_lock(&lock);
-    last->next = retired;
-    retired = first;
-    os_unlock(&lock);
+    uint64_t stamp = first->stamp;
+    atomic_store_explicit(&to_leave, 0, memory_order_seq_cst);
+    atomic_store_explicit(&first_stamp, stamp, memory_order_seq_cst);
+    int64_t blockers = look(stamp).blockers;
+    atomic_fetch_add_explicit(&to_leave, blockers, memory_order_seq_cst);
+    return blockers;
 }
 
-static void let_go(ebb__retired *r)
+static void let_go(ebb__retired *list)
 {
-    atomic_fetch_sub(&retired_count, 1);
-    atomic_fetch_sub(&retired_bytes, r->bytes);
-    r->let_go(r);
+    for (ebb__retired *g = list, *next; g; g = next) {
+        next = g->next;
+        g->let_go(g);
+    }
 }
 
 size_t ebb__epoch_collect(void)
 {
-    if (atomic_exchange(&collecting, 1)) return atomic_load(&retired_count);
-    ebb__retired *all = take_retired(), *kept = NULL, *last = NULL, *gone = NULL;
-    atomic_fetch_add(&now, 1);
-    if (!atomic_load(&asymmetric) || !os_barrier_all()) atomic_thread_fence(memory_order_seq_cst);
-    uint64_t least = earliest();
-    while (all) {
-        ebb__retired *r = all, **to = r->epoch < least ? &gone : &kept;
-        all = r->next;
-        if (to == &kept && !kept) last = r;
-        r->next = *to;
-        *to = r;
-    }
-    put_retired_back(kept, last);
-    atomic_store(&collecting, 0);
-    while (gone) {
-        ebb__retired *r = gone;
-        gone = r->next;
-        let_go(r);
-    }
-    return atomic_load(&retired_count);
+    ebb__retired *done = NULL, **end = &done;
+    size_t readers = 0;
+    os_lock(&lock);
+    do {
+        if (!first) break;
+        survey s = look(0);
+        readers = s.readers;
+        *end = pop_older(s.oldest);
+        while (*end) end = &(*end)->next;
+    } while (first && aim() == 0);
+    if (!first) atomic_store_explicit(&first_stamp, 0, memory_order_seq_cst);
+    patience = waiting + readers / PATIENCE;
+    size_t left = waiting;
+    os_unlock(&lock);
+    let_go(done);
+    return left;
 }
 
-/* ---- what is going on ------------------------------------------------------------------------ */
-
-size_t ebb__epoch_bytes(void)
+void ebb__epoch_retire(ebb__retired *g, void (*fn)(ebb__retired *), size_t bytes)
 {
-    return atomic_load_explicit(&retired_bytes, memory_order_relaxed);
-}
-
-bool ebb__epoch_is_oldest(const ebb_arena *a)
-{
-    const ebb_cleanup *pin = ebb__pins(a);
-    while (pin && pin->run != ebb__epoch_leave) pin = pin->next;
-    const ebb__reader *r = pin ? EBB_CONTAINER(pin, const ebb__reader, pin) : NULL;
-    return r && atomic_load_explicit(&r->epoch, memory_order_relaxed) <= earliest();
+    g->next = NULL;
+    g->let_go = fn;
+    g->bytes = bytes;
+    os_lock(&lock);
+    g->stamp = atomic_fetch_add_explicit(&epoch, 1, memory_order_seq_cst);
+    *last = g;
+    last = &g->next;
+    atomic_fetch_add_explicit(&waiting_bytes, bytes, memory_order_relaxed);
+    if (waiting++ == 0) { /* the first of those it concerns to leave shall look */
+        atomic_store_explicit(&to_leave, 0, memory_order_seq_cst);
+        atomic_store_explicit(&first_stamp, g->stamp, memory_order_seq_cst);
+    }
+    bool due = patience == 0;
+    if (!due) patience--;
+    os_unlock(&lock);
+    if (due) ebb__epoch_collect();
 }
 
 void ebb__epoch_get_stats(ebb__epoch_stats *ret_stats)
 {
-    ebb__epoch_stats s = {.retired = atomic_load(&retired_count),
-                          .bytes = atomic_load(&retired_bytes)};
-    uint64_t least = UINT64_MAX;
-    for (const ebb__reader *r = atomic_load_explicit(&readers, memory_order_acquire); r;
-         r = r->next) {
-        uint64_t epoch = atomic_load_explicit(&r->epoch, memory_order_acquire);
-        const char *name = atomic_load_explicit(&r->name, memory_order_relaxed);
-        s.readers += epoch != 0;
-        if (!epoch || epoch >= least) continue;
-        least = epoch;
-        s.oldest = name ? name : "an arena";
+    os_lock(&lock);
+    survey s = look(0);
+    *ret_stats = (ebb__epoch_stats){waiting, ebb__epoch_bytes(), s.readers, s.name};
+    os_unlock(&lock);
+}
+
+size_t ebb__epoch_bytes(void)
+{
+    return atomic_load_explicit(&waiting_bytes, memory_order_relaxed);
+}
+
+bool ebb__epoch_is_oldest(const ebb_arena *a)
+{
+    for (ebb_cleanup *c = ebb__pins(a); c; c = c->next) {
+        if (c->run != ebb__epoch_leave) continue;
+        const ebb__reader *mine = EBB_CONTAINER(c, ebb__reader, pin);
+        return look(0).oldest >= atomic_load_explicit(&mine->epoch, memory_order_relaxed);
     }
-    *ret_stats = s;
+    return false;
+}
+
+void ebb__epoch_lock(void)
+{
+    os_lock(&lock);
+}
+
+void ebb__epoch_unlock(void)
+{
+    os_unlock(&lock);
 }

@@ -1,71 +1,94 @@
 /*
- * share/epoch.h: when what readers may be looking at can be let go of.
+ * share/epoch.h: who may still be looking at what has just been taken away. For what readers reach
+ * without counting it: roots and caches. Not for what each reader holds by itself (ebb_shared).
  *
- * A scope that is going to read what others may take away meanwhile announces the epoch, once; its
- * record hangs on it as a pin, so that rewinding leaves it, and handing the scope to another thread
- * changes nothing. What is taken away is retired with the epoch of that moment, and let go of when
- * each announced epoch is later. (Keir Fraser, "Practical Lock-Freedom", 2004; the scope in place
- * of the thread is ours.)
+ *    a reader's scope                      who takes away
+ *    enter: announce the epoch             unlink it, so that nobody new finds it
+ *    read, as often as it likes            retire: stamp it with the epoch, begin the next
+ *    ...                                   collect: let go of what is older than all announced
+ *    end: announce nothing
  *
- * A reader's announcement costs no fence: who collects passes a barrier through all threads before
- * it looks who reads. Where the system has no such barrier both use a fence.
+ * Invariants
+ *   A reader that announced a later epoch than a stamp has not seen what bears it: it read the
+ *   epoch after that was advanced, which was after the unlinking.
+ *   One whose announcement the collector does not see, looks for what it reads after the collector
+ *   has unlinked it: the announcement, that load, the unlinking, and the collector's look at the
+ *   announcements are all sequentially consistent.
+ *
+ * So the unlinking, and a reader's load of what may be unlinked, must be sequentially consistent
+ * (__ATOMIC_SEQ_CST; a load of that kind costs nothing more on x86). This is epoch-based
+ * reclamation (Keir Fraser, "Practical Lock-Freedom", 2004), but for that an announcement belongs
+ * to a scope and not to a thread: it moves with the scope from thread to thread, and lasts until
+ * the scope ends or is reset.
  */
 #ifndef EBB_SHARE_EPOCH_H
 #define EBB_SHARE_EPOCH_H
 
 #include "../arena/internal.h"
 
-typedef struct ebb__reader {
-    ebb_cleanup pin;          /* of its scope */
-    _Atomic uint64_t epoch;   /* announced; 0: it does not read */
-    const char *_Atomic name; /* of the scope's profile */
-    struct ebb__reader *next; /* all that were ever made, newest first */
-    struct ebb__reader *next_free;
-} ebb__reader;
-
-/* Lies in what is retired. */
-typedef struct ebb__retired {
-    struct ebb__retired *next;
-    void (*let_go)(struct ebb__retired *); /* on any thread, with no lock held */
-    uint64_t epoch;
+/* What is to be let go of, in the storage of whoever retires it. */
+typedef struct ebb__retired ebb__retired;
+struct ebb__retired {
+    ebb__retired *next;
+    uint64_t stamp;
+    void (*let_go)(ebb__retired *g); /* called once, with no lock held; @g is free to go too */
     size_t bytes;
-} ebb__retired;
+};
 
+/* An announcement. Type-stable: who collects looks at all there ever were. */
+typedef struct ebb__reader ebb__reader;
+struct ebb__reader {
+    _Alignas(64) _Atomic uint64_t epoch; /* 0: none */
+    const char *_Atomic name;
+    ebb_cleanup pin; /* of its scope, if it has one */
+    ebb__reader *next, *next_free;
+};
+
+/* The cleanup of those that belong to a scope, by which they are found again. */
 void ebb__epoch_leave(ebb_cleanup *pin);
 bool ebb__epoch_announce(ebb_arena *a);
 
-/* From here on what `a` reads stays, until it ends or is reset. False: it has no memory for it. */
-static inline bool ebb__epoch_enter(ebb_arena *a)
+/* Whether `a` counts what it reads, because it lives long. Asked seldom, since it takes a while. */
+bool ebb__is_long_lived(const ebb_arena *a);
+
+/* `a` has announced. */
+static inline bool ebb__epoch_is_in(const ebb_arena *a)
 {
-    const ebb_cleanup *pin = ebb__pins(a);
-    if (likely(pin && pin->run == ebb__epoch_leave)) return true;
-    return ebb__epoch_announce(a);
+    for (const ebb_cleanup *c = ebb__pins(a); c; c = c->next)
+        if (likely(c->run == ebb__epoch_leave)) return true;
+    return false;
 }
 
-/* Without a scope: read between the two. NULL: no memory. */
+/* What `a` finds from here on stays until it ends or is reset. false: it lives long, and counts;
+   or there is no memory for it to say so. */
+static inline bool ebb__epoch_enter(ebb_arena *a)
+{
+    return likely(ebb__epoch_is_in(a)) || ebb__epoch_announce(a);
+}
+
+/* The same for a moment, and for those who have no scope. NULL: no memory. */
 ebb__reader *ebb__epoch_begin(void);
 void ebb__epoch_end(ebb__reader *r);
 
-/* Nobody who begins to read from now on can find r's. */
-void ebb__epoch_retire(ebb__retired *r, void (*let_go)(ebb__retired *), size_t bytes);
-/* Let go of what nobody can be reading. Return how many are left. */
+/* Call let_go(g) when nobody can be looking at it any more: it has been unlinked. Never fails. May
+   call others' let_go, or this one, before it returns: hold no lock that they take. */
+void ebb__epoch_retire(ebb__retired *g, void (*let_go)(ebb__retired *), size_t bytes);
+
+/* Let go of all that can be. Return how many wait. */
 size_t ebb__epoch_collect(void);
 
 typedef struct ebb__epoch_stats {
-    size_t readers, retired, bytes;
-    const char *oldest; /* the name of who has read longest; NULL: nobody */
+    size_t retired, bytes, readers;
+    const char *oldest; /* the profile's name of the reader that holds back most, static, or "?";
+                           NULL: none */
 } ebb__epoch_stats;
-
 void ebb__epoch_get_stats(ebb__epoch_stats *ret_stats);
 size_t ebb__epoch_bytes(void); /* retired; cheap */
 /* Whether nobody has been reading longer than `a`, which reads: waiting for others is in vain. */
 bool ebb__epoch_is_oldest(const ebb_arena *a);
 
-/* Whether what a's scopes read is to be counted, since they live long. */
-static inline bool ebb__is_long_lived(const ebb_arena *a)
-{
-    const ebb_profile *p = a->bits & SCOPE ? ebb__profile_by_id(a->bits >> PROFILE_SHIFT) : NULL;
-    return p && p->long_lived;
-}
+/* Around fork. */
+void ebb__epoch_lock(void);
+void ebb__epoch_unlock(void);
 
 #endif /* EBB_SHARE_EPOCH_H */

@@ -1,67 +1,117 @@
 /*
- * share/root.c: a place for a reference that is replaced while others read it.
+ * share/root.c: places whose object is replaced while others read it. A root holds one reference; a
+ * replaced one becomes garbage (epoch.h), which holds it on until no reader can have seen it there.
+ *
+ * A scope that lives long would hold back all that is replaced in its time. It counts: it is a
+ * reader for just as long as it takes to hold the object, which a pin then drops when it ends. What
+ * it has pinned already it recognises by its address, which nothing else can have meanwhile.
  */
 #include "internal.h"
 
-/* A reference that was replaced, until nobody can be reading it. Lies in a handle. */
+/* Both are blocks of EXT_CLASS, so that they outlast the rewinds of an arena, and all arenas. */
+typedef struct pinned {
+    ebb_cleanup cleanup;
+    ebb_shared *s;
+} pinned;
+
 typedef struct replaced {
-    ebb__retired retired;
-    ebb_shared *shared;
+    ebb__retired garbage;
+    ebb_shared *s;
 } replaced;
-_Static_assert(sizeof(replaced) <= HANDLE_SIZE, "it lies in a handle");
 
-static ebb_shared *now(ebb_root *root)
+static ebb_shared *now_in(ebb_root *root)
 {
-    return __atomic_load_n(&root->ebb__now, __ATOMIC_ACQUIRE);
+    return __atomic_load_n(&root->ebb__now, __ATOMIC_SEQ_CST);
 }
 
-static void let_go(ebb__retired *r)
+static const void *say(ebb_status *ret_why, ebb_status why, const void *result)
 {
-    replaced *old = EBB_CONTAINER(r, replaced, retired);
-    ebb_shared_drop(&old->shared);
-    ebb__handle_free(old);
+    if (ret_why) *ret_why = why;
+    return result;
 }
 
-static COLD const void *count(ebb_root *root, ebb_arena *a, ebb_status *ret_why)
+/* ---- counting readers ------------------------------------------------------------------------ */
+
+static void drop_pinned(ebb_cleanup *c)
 {
-    ebb_shared *s = ebb_root_hold(root);
-    const void *held = s ? ebb_shared_hold_for(s, a) : NULL;
-    bool failed = s ? !held : now(root) != NULL;
-    if (ret_why) *ret_why = failed ? EBB_E_MEMORY : EBB_OK;
-    ebb_shared_drop(&s);
-    return held;
+    pinned *p = EBB_CONTAINER(c, pinned, cleanup);
+    ebb_shared *s = p->s;
+    ebb__cache_push(EXT_CLASS, p);
+    if (ebb__shared_let_go(s, ONE_SCOPE, "ebb_root_get")) ebb__shared_end(s);
 }
+
+static bool has_pinned(const ebb_arena *a, const ebb_shared *s)
+{
+    for (const ebb_cleanup *c = ebb__pins(a); c; c = c->next)
+        if (c->run == drop_pinned && ((const pinned *)(const void *)c)->s == s) return true;
+    return false;
+}
+
+/* `s` can't end before this returns. */
+static bool pin(ebb_shared *s, ebb_arena *a)
+{
+    pinned *p = ebb__cache_pop(EXT_CLASS);
+    if (!p) return false;
+    p->s = s;
+    p->cleanup.back = NULL;
+    if (!ebb_cleanup_pin(a, &p->cleanup, drop_pinned)) {
+        ebb__cache_push(EXT_CLASS, p);
+        return false;
+    }
+    ebb__shared_add(s, ONE_SCOPE, "ebb_root_get");
+    return true;
+}
+
+static COLD const void *get_counted(ebb_root *root, ebb_arena *a, ebb_status *ret_why)
+{
+    ebb_shared *s = now_in(root);
+    if (!s) return say(ret_why, EBB_OK, NULL);
+    if (has_pinned(a, s)) return say(ret_why, EBB_OK, s->root);
+    ebb__reader *r = ebb__is_long_lived(a) ? ebb__epoch_begin() : NULL;
+    if (!r) return say(ret_why, EBB_E_MEMORY, NULL);
+    s = now_in(root);
+    bool is_valid = !s || has_pinned(a, s) || pin(s, a);
+    const void *result = s && is_valid ? s->root : NULL;
+    ebb__epoch_end(r);
+    return say(ret_why, is_valid ? EBB_OK : EBB_E_MEMORY, result);
+}
+
+/* ---- roots ----------------------------------------------------------------------------------- */
 
 const void *ebb_root_get(ebb_root *root, ebb_arena *a, ebb_status *ret_why)
 {
-    if (unlikely(!ebb__pins(a)) && ebb__is_long_lived(a)) return count(root, a, ret_why);
-    if (unlikely(!ebb__epoch_enter(a))) {
-        if (ret_why) *ret_why = EBB_E_MEMORY;
-        return NULL;
-    }
-    const ebb_shared *s = now(root);
-    if (ret_why) *ret_why = EBB_OK;
-    return s ? s->root : NULL;
+    if (unlikely(!ebb__epoch_enter(a))) return get_counted(root, a, ret_why);
+    const ebb_shared *s = now_in(root);
+    return say(ret_why, EBB_OK, likely(s != NULL) ? s->root : NULL);
 }
 
-ebb_shared *ebb_root_hold(ebb_root *root)
+ebb_shared *ebb_root_hold(ebb_root *root, ebb_status *ret_why)
 {
     ebb__reader *r = ebb__epoch_begin();
+    say(ret_why, r ? EBB_OK : EBB_E_MEMORY, NULL);
     if (!r) return NULL;
-    ebb_shared *s = now(root);
-    if (s) s = ebb_shared_hold(s);
+    ebb_shared *s = now_in(root);
+    if (s) ebb__shared_add(s, ONE_HOLDER, "ebb_root_hold");
     ebb__epoch_end(r);
     return s;
 }
 
+static void drop_replaced(ebb__retired *g)
+{
+    replaced *r = EBB_CONTAINER(g, replaced, garbage);
+    ebb_shared *s = r->s;
+    ebb__cache_push(EXT_CLASS, r);
+    if (ebb__shared_let_go(s, ONE_HOLDER, "ebb_root_set")) ebb__shared_end(s);
+}
+
 bool ebb_root_set(ebb_root *root, ebb_shared **s)
 {
-    ebb_shared *to = s ? *s : NULL;
-    replaced *old = ebb__handle_new(); /* before anything has changed */
-    if (!old) return false;
-    if (s) *s = NULL;
-    old->shared = __atomic_exchange_n(&root->ebb__now, to, __ATOMIC_ACQ_REL);
-    if (old->shared) ebb__epoch_retire(&old->retired, let_go, ebb_shared_bytes(old->shared));
-    else ebb__handle_free(old);
+    replaced *r = ebb__cache_pop(EXT_CLASS);
+    if (!r) return false;
+    ebb_shared *old = __atomic_exchange_n(&root->ebb__now, *s, __ATOMIC_SEQ_CST);
+    *s = NULL;
+    r->s = old;
+    if (old) ebb__epoch_retire(&r->garbage, drop_replaced, old->bytes);
+    else ebb__cache_push(EXT_CLASS, r);
     return true;
 }

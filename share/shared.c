@@ -1,172 +1,250 @@
 /*
- * share/shared.c: building, sealing, counting, ending.
+ * share/shared.c: immutable objects and who holds them: counted, for a scope, weakly.
+ *
+ * A count is never taken up from 0, so an upgrade and the last drop can't both win. The arena is
+ * ended by whoever drops last, when nobody else can reach it.
  */
 #include "internal.h"
 
-#include <ebb/pool.h>
+#include <stdio.h>
+#include <string.h>
 
-static _Atomic uint64_t sealed, alive, alive_bytes, weak_only;
+/* Arbitrary; what a block is used for otherwise has pointers or nothing in their place. */
+#define ALIVE UINT64_C(0x65626273616c6976)
+#define ENDED UINT64_C(0x656262736e64ed00)
 
-/* ---- handles --------------------------------------------------------------------------------- */
+/* Above MOST references somebody forgets to drop. The count then stays where it is, far from both
+   MOST and an overflow however many threads pass it at once, and the object is never ended. */
+#define MOST  ((uint32_t)1 << 31)
+#define STUCK ((uint64_t)MOST + (MOST >> 1))
 
-static os_lock_t handles_lock = OS_LOCK_INIT;
-static ebb_pool *_Atomic handles; /* the process's */
+enum { LOOK_BACK = 4 }; /* what a scope holds already is looked for among so many */
 
-static COLD ebb_pool *handles_begin(void)
+/* Held for a scope. In its arena. */
+typedef struct keep {
+    ebb_cleanup cleanup;
+    ebb_shared *s;
+} keep;
+
+static os_lock_t lock = OS_LOCK_INIT; /* everything below */
+static ebb_shared *all;
+static uint64_t sealed, alive, bytes;
+static bool prepared;
+
+static _Atomic uint64_t blocks; /* of objects alive, and of those that have ended */
+
+/* What is about to end on this thread, while another ends. */
+static _Thread_local struct {
+    ebb_shared *next;
+    bool busy;
+} ending __attribute__((tls_model("initial-exec")));
+
+/* ---- fork ------------------------------------------------------------------------------------ */
+
+static void before_fork(void)
 {
-    const ebb_pool_params params = {.name = "shared objects", .size = HANDLE_SIZE};
-    os_lock(&handles_lock);
-    ebb_pool *p = atomic_load(&handles);
-    if (!p) p = ebb_pool_create(&params, NULL);
-    atomic_store(&handles, p);
-    os_unlock(&handles_lock);
-    return p;
+    ebb__canon_lock_all();
+    os_lock(&lock);
+    ebb__epoch_lock();
 }
 
-void *ebb__handle_new(void)
+static void after_fork(void)
 {
-    ebb_pool *p = atomic_load_explicit(&handles, memory_order_acquire);
-    if (!p) p = handles_begin();
-    return p ? ebb_pool_acquire(p, NULL, NULL) : NULL;
+    ebb__epoch_unlock();
+    os_unlock(&lock);
+    ebb__canon_unlock_all();
 }
 
-void ebb__handle_free(void *handle)
+/* What is registered later is called earlier, so the ground floor's handlers come first. */
+void ebb__share_prepare(void)
 {
-    ebb_pool_release(atomic_load_explicit(&handles, memory_order_relaxed), handle);
+    ebb__thread_get();
+    os_lock(&lock);
+    bool begins = !prepared;
+    prepared = true;
+    os_unlock(&lock);
+    if (begins) os_at_fork(before_fork, after_fork, after_fork);
 }
 
-/* ---- pages of its own ------------------------------------------------------------------------ */
-
-/* At the beginning of what the system gave; what the arena got lies `offset` further on. */
-struct page {
-    struct page *next;
-    size_t size, offset;
-};
-
-/* What an arena that will be protected takes its memory from. Goes when the arena has ended and
-   given back all pages. */
-typedef struct quarry {
-    ebb_source source;
-    struct page *pages;
-    ebb_cleanup pin;
-    bool is_over;
-} quarry;
-_Static_assert(sizeof(quarry) <= HANDLE_SIZE, "a quarry lies in a handle");
-
-static void *take_pages(void *ctx, size_t size, size_t align)
-{
-    quarry *q = ctx;
-    size_t page = os_page_size(), offset = align > page ? align : page;
-    size_t all = offset + ((size + page - 1) & ~(page - 1));
-    struct page *p = size > SIZE_MAX / 2 ? NULL : os_reserve(all, offset);
-    if (!p) return NULL;
-    *p = (struct page){q->pages, all, offset};
-    q->pages = p;
-    return (char *)p + offset;
-}
-
-static void give_pages(void *ctx, void *ptr, size_t size)
-{
-    quarry *q = ctx;
-    struct page **at = &q->pages;
-    (void)size;
-    while ((char *)*at + (*at)->offset != ptr) at = &(*at)->next;
-    struct page *p = *at;
-    *at = p->next;
-    os_release(p, p->size);
-    if (q->is_over && !q->pages) ebb__handle_free(q);
-}
-
-static void quarry_end(ebb_cleanup *pin)
-{
-    quarry *q = EBB_CONTAINER(pin, quarry, pin);
-    q->is_over = true;
-    if (!q->pages) ebb__handle_free(q);
-}
-
-static void protect(const quarry *q, bool writable)
-{
-    for (struct page *p = q->pages; p; p = p->next)
-        os_protect((char *)p + p->offset, p->size - p->offset, writable);
-}
-
-static quarry *quarry_of(const ebb_arena *a)
-{
-    const ebb_source *source = a->ext ? a->ext->source : NULL;
-    return source && source->alloc == take_pages ? source->ctx : NULL;
-}
+/* ---- building -------------------------------------------------------------------------------- */
 
 ebb_arena *ebb_shared_begin(const char *name)
 {
-    ebb_arena_params params = EBB_ARENA_PARAMS_INIT;
-    params.name = name ? name : "?";
-    quarry *q = ebb_checks_get() >= EBB_CHECKS_STRICT ? ebb__handle_new() : NULL;
-    if (q) {
-        *q = (quarry){.source = {take_pages, give_pages, q, 0}};
-        params.source = &q->source;
-    }
-    ebb_arena *a = ebb_arena_create(&params);
-    if (q && !ebb_cleanup_pin(a, &q->pin, quarry_end)) quarry_end(&q->pin);
-    return a;
+    ebb__share_prepare();
+    return ebb__seal_begin(name);
 }
 
-/* ---- sealing --------------------------------------------------------------------------------- */
-
-static ebb_shared *refuse(ebb_status why, ebb_status *ret_why)
+static void enlist(ebb_shared *s)
 {
-    if (ret_why) *ret_why = why;
-    return NULL;
+    os_lock(&lock);
+    s->next = all;
+    s->previous = NULL;
+    if (all) all->previous = s;
+    all = s;
+    sealed++;
+    alive++;
+    bytes += s->bytes;
+    os_unlock(&lock);
 }
 
-static void fill(ebb_shared *s, ebb_arena *a, const void *root)
+static void unlist(ebb_shared *s)
 {
-    *s = (ebb_shared){.strong = 1, .weak = 1, .arena = a, .root = root, .quarry = quarry_of(a)};
-    s->bytes = ebb__held(a) + HANDLE_COST;
-    atomic_fetch_add(&sealed, 1);
-    atomic_fetch_add(&alive, 1);
-    atomic_fetch_add(&alive_bytes, s->bytes);
-    if (s->quarry) protect(s->quarry, false);
+    os_lock(&lock);
+    if (s->previous) s->previous->next = s->next;
+    else all = s->next;
+    if (s->next) s->next->previous = s->previous;
+    alive--;
+    bytes -= s->bytes;
+    os_unlock(&lock);
 }
 
-ebb_shared *ebb_shared_seal(ebb_arena **a, const void *root, ebb_status *ret_why)
+static ebb_status may_seal(ebb_arena *a)
 {
-    if (ebb_failed(*a)) return refuse(ebb_failed(*a), ret_why);
-    if (!ebb__check_usable(*a, "ebb_shared_seal")) return refuse(EBB_E_INVALID, ret_why);
-    const char *wrong = ebb__why_not_sealed(*a);
-    if (wrong) {
-        ebb__report(EBB_MISUSE, "ebb_shared_seal", *a, "%s", wrong);
-        return refuse(EBB_E_INVALID, ret_why);
+    if (a == &ebb__dead) return EBB_E_MEMORY;
+    if (!ebb__check_usable(a, "ebb_shared_seal")) return EBB_E_INVALID;
+    const char *why = ebb__seal_refuses(a);
+    if (!why && ebb__epoch_is_in(a))
+        why = "it has read from a root or a cache; build in ebb_shared_begin's arena";
+    if (!why) return ebb_failed(a);
+    ebb__report(EBB_MISUSE, "ebb_shared_seal", a, "%s", why);
+    return EBB_E_INVALID;
+}
+
+static size_t bytes_of(const ebb_arena *a)
+{
+    return ebb__held(a) + 2 * class_size(EXT_CLASS);
+}
+
+ebb_shared *ebb_shared_seal(ebb_arena **handle, const void *root, ebb_status *ret_why)
+{
+    ebb_arena *a = *handle;
+    ebb_status why = may_seal(a);
+    ebb_shared *s = why == EBB_OK ? ebb__cache_pop(EXT_CLASS) : NULL;
+    if (!s) {
+        if (ret_why) *ret_why = why != EBB_OK ? why : EBB_E_MEMORY;
+        return NULL;
     }
-    ebb_shared *s = ebb__handle_new();
-    if (!s || !ebb__seal(*a)) {
-        if (s) ebb__handle_free(s);
-        return refuse(EBB_E_MEMORY, ret_why);
-    }
-    fill(s, *a, root);
-    *a = NULL;
+    ebb__seal(a);
+    *handle = NULL;
+    s->root = root;
+    s->mark = ALIVE;
+    s->arena = a;
+    s->bytes = bytes_of(a);
+    atomic_init(&s->count, ONE_HOLDER);
+    atomic_init(&s->weak, 1);
+    atomic_fetch_add_explicit(&blocks, 1, memory_order_relaxed);
+    enlist(s);
     return s;
 }
 
 /* ---- counting -------------------------------------------------------------------------------- */
 
-static void weak_drop(ebb_shared *s)
+static COLD bool report_ended(const char *function)
 {
-    if (atomic_fetch_sub_explicit(&s->weak, 1, memory_order_acq_rel) != 1) return;
-    atomic_fetch_sub(&weak_only, 1);
-    ebb__handle_free(s);
+    ebb__report_named(EBB_MISUSE, function, "?",
+                      "the object has ended: more references were dropped than held; hold it for "
+                      "whoever drops it");
+    return false;
 }
 
-static COLD void end(ebb_shared *s)
+/* 2^31 are held, or a count below 0 has been repaired by nobody. */
+static COLD void stick(ebb_shared *s, uint32_t held, const char *function)
+{
+    atomic_store_explicit(&s->count, STUCK, memory_order_relaxed);
+    if (held != MOST) return;
+    ebb__report(EBB_MISUSE, function, s->arena,
+                "held 2^31 times: drops are missing; it will never end");
+}
+
+bool ebb__shared_add(ebb_shared *s, uint64_t what, const char *function)
+{
+    if (unlikely(s->mark != ALIVE)) return report_ended(function);
+    uint32_t held = (uint32_t)atomic_fetch_add_explicit(&s->count, what, memory_order_relaxed);
+    if (unlikely(held >= MOST)) stick(s, held, function);
+    return true;
+}
+
+bool ebb__shared_let_go(ebb_shared *s, uint64_t what, const char *function)
+{
+    if (unlikely(s->mark != ALIVE)) return report_ended(function);
+    uint32_t held = (uint32_t)atomic_fetch_sub_explicit(&s->count, what, memory_order_acq_rel);
+    if (unlikely(held >= MOST)) stick(s, held, function);
+    return held == 1;
+}
+
+bool ebb__shared_try_hold(ebb_shared *s)
+{
+    uint64_t now = atomic_load_explicit(&s->count, memory_order_relaxed);
+    while ((uint32_t)now != 0)
+        if (atomic_compare_exchange_weak_explicit(&s->count, &now, now + ONE_HOLDER,
+                                                  memory_order_acquire, memory_order_relaxed)) {
+            if (unlikely((uint32_t)now >= MOST)) stick(s, (uint32_t)now, "ebb_weak_upgrade");
+            return true;
+        }
+    return false;
+}
+
+static void weak_let_go(ebb_shared *s)
+{
+    if (atomic_fetch_sub_explicit(&s->weak, 1, memory_order_acq_rel) != 1) return;
+    atomic_fetch_sub_explicit(&blocks, 1, memory_order_relaxed);
+    ebb__cache_push(EXT_CLASS, s);
+}
+
+static void end_one(ebb_shared *s)
 {
     ebb_arena *a = s->arena;
-    s->arena = NULL;
-    if (s->quarry) protect(s->quarry, true);
-    atomic_fetch_sub(&alive, 1);
-    atomic_fetch_sub(&alive_bytes, s->bytes);
-    atomic_fetch_add(&weak_only, 1);
-    ebb_scope_attach(a);
+    s->mark = ENDED;
+    ebb__unseal(a);
     ebb_arena_destroy(&a);
-    weak_drop(s);
+    weak_let_go(s);
+}
+
+/* Others that end because one does wait for their turn: a chain may be long, a stack is not. */
+static void end_listed(ebb_shared *list)
+{
+    if (!list) return;
+    ebb_shared **tail = &ending.next;
+    while (*tail) tail = &(*tail)->next;
+    *tail = list;
+    if (ending.busy) return;
+    ending.busy = true;
+    for (ebb_shared *s; (s = ending.next);) {
+        ending.next = s->next;
+        end_one(s);
+    }
+    ending.busy = false;
+}
+
+void ebb__shared_end_later(ebb_shared *s, ebb_shared **list)
+{
+    unlist(s);
+    s->next = *list;
+    *list = s;
+}
+
+void ebb__shared_end_all(ebb_shared *list)
+{
+    end_listed(list);
+}
+
+void ebb__shared_end(ebb_shared *s)
+{
+    unlist(s);
+    s->next = NULL;
+    end_listed(s);
+}
+
+ebb_shared *ebb_shared_hold(ebb_shared *s)
+{
+    return ebb__shared_add(s, ONE_HOLDER, "ebb_shared_hold") ? s : NULL;
+}
+
+void ebb_shared_drop(ebb_shared **handle)
+{
+    ebb_shared *s = *handle;
+    *handle = NULL;
+    if (s && ebb__shared_let_go(s, ONE_HOLDER, "ebb_shared_drop")) ebb__shared_end(s);
 }
 
 const void *ebb_shared_get(const ebb_shared *s)
@@ -179,93 +257,77 @@ size_t ebb_shared_bytes(const ebb_shared *s)
     return s->bytes;
 }
 
-static bool is_dead(const ebb_shared *s, uint64_t strong, const char *function)
-{
-    if (likely(strong > 0)) return false;
-    ebb__report_named(EBB_MISUSE, function, "?",
-                      "the shared object at %p has ended: it was dropped more often than held",
-                      (const void *)s);
-    return true;
-}
-
-ebb_shared *ebb_shared_hold(ebb_shared *s)
-{
-    uint64_t before = atomic_fetch_add_explicit(&s->strong, 1, memory_order_relaxed);
-    if (!is_dead(s, before, "ebb_shared_hold")) return s;
-    atomic_fetch_sub(&s->strong, 1);
-    return NULL;
-}
-
-void ebb_shared_drop(ebb_shared **shared)
-{
-    ebb_shared *s = *shared;
-    *shared = NULL;
-    if (!s) return;
-    uint64_t before = atomic_fetch_sub_explicit(&s->strong, 1, memory_order_acq_rel);
-    if (is_dead(s, before, "ebb_shared_drop")) atomic_fetch_add(&s->strong, 1);
-    else if (before == 1) end(s);
-}
-
 /* ---- for a scope ----------------------------------------------------------------------------- */
 
-typedef struct held {
-    ebb_cleanup hold;
-    ebb_shared *shared;
-} held;
-
-static void drop_held(ebb_cleanup *c)
+static void drop_kept(ebb_cleanup *c)
 {
-    held *h = EBB_CONTAINER(c, held, hold);
-    ebb_shared_drop(&h->shared);
+    ebb_shared *s = EBB_CONTAINER(c, keep, cleanup)->s;
+    if (ebb__shared_let_go(s, ONE_SCOPE, "ebb_shared_hold_for")) ebb__shared_end(s);
 }
 
-const void *ebb_shared_hold_for(ebb_shared *s, ebb_arena *a)
+static bool keeps_already(const ebb_arena *a, const ebb_shared *s)
 {
-    if (a == &ebb__dead || !ebb__check_usable(a, "ebb_shared_hold_for")) return NULL;
-    held *h =
-        ebb_failed(a) ? NULL : ebb__obtain(a, sizeof *h, _Alignof(held), MODE_OPTIONAL, CALLER);
-    if (!h) return NULL;
-    *h = (held){.shared = s};
-    if (!ebb_cleanup_add(a, &h->hold, drop_held)) return NULL;
-    if (ebb_shared_hold(s)) return s->root;
-    ebb_cleanup_remove(&h->hold);
-    return NULL;
+    if (kind_of(a->undo) != HOLD) return false;
+    const ebb_cleanup *c = ((hold *)record_of(a->undo))->first;
+    for (int i = 0; c && i < LOOK_BACK; c = c->next, i++)
+        if (c->run == drop_kept && ((const keep *)(const void *)c)->s == s) return true;
+    return false;
 }
 
-/* ---- weak references ------------------------------------------------------------------------- */
+bool ebb_shared_hold_for(ebb_shared *s, ebb_arena *a)
+{
+    if (a == &ebb__dead || !ebb__check_usable(a, "ebb_shared_hold_for")) return false;
+    if (keeps_already(a, s)) return true;
+    keep *k = ebb_alloc_optional(a, sizeof *k);
+    if (!k || !ebb__shared_add(s, ONE_SCOPE, "ebb_shared_hold_for")) return false;
+    k->s = s;
+    k->cleanup.run = drop_kept;
+    if (hold_add(a, &k->cleanup)) return true;
+    if (ebb__shared_let_go(s, ONE_SCOPE, "ebb_shared_hold_for")) ebb__shared_end(s);
+    return false;
+}
 
-/* A weak reference is the handle by another name. */
-static ebb_shared *handle_of(ebb_weak *w)
+const char *ebb_shared_validate(const ebb_shared *s)
+{
+    if (s->mark != ALIVE) return "the object has ended, or never was one";
+    uint64_t count = atomic_load_explicit(&s->count, memory_order_relaxed);
+    if ((uint32_t)count == 0) return "nobody holds it";
+    if (count >> 32 > (uint32_t)count) return "more scopes hold it than there are references";
+    if (atomic_load_explicit(&s->weak, memory_order_relaxed) == 0)
+        return "its control block is free";
+    if (s->bytes != bytes_of(s->arena)) return "its bytes have changed";
+    return ebb__seal_check(s->arena);
+}
+
+/* ---- weak ------------------------------------------------------------------------------------ */
+
+/* A weak reference is the control block, as one that may not look at the object. */
+static ebb_shared *block_of(ebb_weak *w)
 {
     return (ebb_shared *)(void *)w;
 }
 
 ebb_weak *ebb_weak_of(ebb_shared *s)
 {
-    atomic_fetch_add_explicit(&s->weak, 1, memory_order_relaxed);
-    return (ebb_weak *)(void *)s;
-}
-
-bool ebb__shared_revive(ebb_shared *s)
-{
-    uint64_t strong = atomic_load_explicit(&s->strong, memory_order_relaxed);
-    while (strong > 0)
-        if (atomic_compare_exchange_weak_explicit(&s->strong, &strong, strong + 1,
-                                                  memory_order_acquire, memory_order_relaxed))
-            return true;
-    return false;
+    if (unlikely(s->mark != ALIVE)) return report_ended("ebb_weak_of"), NULL;
+    uint32_t others = atomic_fetch_add_explicit(&s->weak, 1, memory_order_relaxed);
+    if (likely(others < MOST)) return (ebb_weak *)(void *)s;
+    atomic_fetch_sub_explicit(&s->weak, 1, memory_order_relaxed);
+    ebb__report(EBB_MISUSE, "ebb_weak_of", s->arena, "2^31 weak references: drops are missing");
+    return NULL;
 }
 
 ebb_shared *ebb_weak_upgrade(ebb_weak *w)
 {
-    return ebb__shared_revive(handle_of(w)) ? handle_of(w) : NULL;
+    ebb_shared *s = block_of(w);
+    return ebb__shared_try_hold(s) ? s : NULL;
 }
 
-void ebb_weak_drop(ebb_weak **w)
+void ebb_weak_drop(ebb_weak **handle)
 {
-    ebb_shared *s = *w ? handle_of(*w) : NULL;
-    *w = NULL;
-    if (s) weak_drop(s);
+    ebb_weak *w = *handle;
+    *handle = NULL;
+    if (w) weak_let_go(block_of(w));
 }
 
 /* ---- what is going on ------------------------------------------------------------------------ */
@@ -274,14 +336,37 @@ void ebb_share_get_stats(ebb_share_stats *ret_stats)
 {
     ebb__epoch_stats e;
     ebb__epoch_get_stats(&e);
-    *ret_stats = (ebb_share_stats){.sealed = atomic_load(&sealed),
-                                   .alive = atomic_load(&alive),
-                                   .bytes = atomic_load(&alive_bytes),
-                                   .weak = atomic_load(&weak_only),
-                                   .deferred = e.retired,
-                                   .deferred_bytes = e.bytes,
-                                   .readers = e.readers,
-                                   .oldest = e.oldest};
+    os_lock(&lock);
+    *ret_stats = (ebb_share_stats){.sealed = sealed, .alive = alive, .bytes = bytes};
+    for (const ebb_shared *s = all; s; s = s->next)
+        ret_stats->held_by_scopes += atomic_load_explicit(&s->count, memory_order_relaxed) >> 32;
+    uint64_t have = atomic_load_explicit(&blocks, memory_order_relaxed);
+    ret_stats->weak = have > alive ? have - alive : 0;
+    os_unlock(&lock);
+    ret_stats->deferred = e.retired;
+    ret_stats->deferred_bytes = e.bytes;
+    ret_stats->readers = e.readers;
+    ret_stats->oldest = e.oldest;
+}
+
+static void show(const ebb_shared *s, ebb_share_info *ret_)
+{
+    uint64_t count = atomic_load_explicit(&s->count, memory_order_relaxed);
+    snprintf(ret_->name, sizeof ret_->name, "%s", ebb_arena_name(s->arena));
+    ret_->bytes = s->bytes;
+    ret_->held = (uint32_t)count;
+    ret_->scopes = (uint32_t)(count >> 32);
+    ret_->weak = atomic_load_explicit(&s->weak, memory_order_relaxed) - 1;
+}
+
+size_t ebb_share_list(ebb_share_info *ret_, size_t most)
+{
+    size_t n = 0;
+    os_lock(&lock);
+    for (const ebb_shared *s = all; s; s = s->next, n++)
+        if (n < most) show(s, &ret_[n]);
+    os_unlock(&lock);
+    return n;
 }
 
 size_t ebb_share_collect(void)

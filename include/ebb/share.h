@@ -1,6 +1,6 @@
 /*
- * ebb/share.h: immutable objects that many requests read at once: a configuration, a routing table,
- * a parsed template.
+ * ebb/share.h: immutable objects that many requests read at once: a configuration, a routing
+ * table, a parsed template.
  *
  *     ebb_arena *a = ebb_shared_begin("routes");            // an arena like any other
  *     struct routes *r = parse_routes(a, text);             // a whole graph, built in it
@@ -8,16 +8,19 @@
  *     if (!routes) ebb_arena_destroy(&a);                   // nothing is shared yet
  *
  *     const struct routes *now = ebb_shared_get(routes);    // read by any thread, without a lock
- *     ebb_shared_drop(&routes);                             // the last one to drop it ends it all
+ *     ebb_shared_drop(&routes);                             // the last one ends it all
  *
  * Who holds a reference keeps the object alive: ebb_shared_hold and ebb_shared_drop count it;
- * ebb_shared_hold_for counts it for a scope, which drops it when it ends. What is replaced now and
- * then while everybody reads it, such as the configuration in force, lies in an ebb_root: reading
- * that counts nothing and waits for nobody.
+ * ebb_shared_hold_for counts it for a scope, which drops it when it ends. What is replaced now
+ * and then while everybody reads it, such as the configuration in force, lies in an ebb_root:
+ * reading that counts nothing and waits for nobody.
+ *
+ * Fork: the child has the parent's objects with their counts; what other threads held is never
+ * dropped there, nor do their scopes end, so what is replaced in a root may wait for ever.
  *
  * For what is the same for many and never changes once it is built. Not for what is only one
- * request's (its arena), nor for what is changed in place (that wants a lock). What is looked up by
- * a key and may be dropped when memory is short is a cache's: ebb/cache.h.
+ * request's (its arena), nor for what is changed in place (that wants a lock). What is looked
+ * up by a key and may be dropped when memory is short is a cache's: ebb/cache.h.
  */
 #ifndef EBB_SHARE_H
 #define EBB_SHARE_H
@@ -28,30 +31,35 @@
 extern "C" {
 #endif
 
-/** A sealed object, its graph and its count. Synchronized: any thread that holds a reference may
-    use it. What ebb_shared_get returns is Frozen. */
+/** A sealed object, its graph and its count. Synchronized: any thread that holds a reference
+    may use it. What ebb_shared_get returns is Frozen. */
 typedef struct ebb_shared ebb_shared;
 
 /* ---- building -------------------------------------------------------------------------------- */
 
 /**
- * Return an arena to build a shared object in, called @name in reports (borrowed until it is
- * gone). At EBB_CHECKS=2 it takes whole pages of its own, which ebb_shared_seal makes read-only: a
- * write to a sealed object then stops the program where it happens.
- * Lifetime: until ebb_shared_seal or ebb_arena_destroy. As ebb_arena_create it never returns NULL;
- * out of memory it has failed.
+ * Return an arena to build a shared object in. Keeps @name (NULL: "?"), for reports, as long as
+ * the object lives. The arena is sticky, so that ebb_shared_seal can tell that all was there.
+ * At EBB_CHECKS=2 it takes whole pages of its own, which ebb_shared_seal makes read-only: a
+ * write to a sealed object then stops the program where it happens (what was adopted is
+ * protected only if it was built in such an arena too). As any arena with a source of its own it
+ * is then not found by ebb_arena_of, and does not serve the hooks of compat/malloc.h.
+ * Lifetime: until ebb_shared_seal, or ebb_arena_destroy to abandon it.
+ * Fails: as ebb_arena_create it never returns NULL; out of memory it has failed. Threads: any.
  */
-EBB_API EBB_NONNULL_RESULT ebb_arena *ebb_shared_begin(const char *name);
+EBB_API EBB_MUST_USE EBB_NONNULL_RESULT ebb_arena *ebb_shared_begin(const char *name);
 
 /**
  * Seal *@a: nothing can be allocated in it any more, and nothing in it may be written. Return the
- * first reference to it, with @root (in *@a, or static) as what ebb_shared_get returns, and null
- * *@a. What was deferred in *@a (ebb_defer, and what it holds of others) is done when the last
- * reference is dropped, by the thread that does so.
+ * first reference to it, with @root (in *@a, or static) as what ebb_shared_get returns, and
+ * null *@a. What was deferred in *@a (ebb_defer, and what it holds of others) is done when the
+ * last reference is dropped, by the thread that does so. Allocating from the arena through a
+ * copy of the handle is misuse from now on, and reported.
  * Fails: NULL, *@a as it was, and *@ret_why (may be NULL): what ebb_failed(*@a) says, or
- * EBB_E_MEMORY; EBB_E_INVALID, with a misuse report: it is a scope, has children, or is running a
- * try.
- * Cost: constant. Threads: the holder of *@a.
+ * EBB_E_MEMORY; EBB_E_INVALID, with a misuse report, if it is a scope or lies in a caller's
+ * buffer, has open children, is running a try, or is current, or has read from a root without
+ * having been made by ebb_shared_begin.
+ * Cost: O(chunks). Threads: the holder of *@a.
  */
 EBB_API ebb_shared *ebb_shared_seal(ebb_arena **a, const void *root, ebb_status *ret_why);
 
@@ -60,37 +68,54 @@ EBB_API ebb_shared *ebb_shared_seal(ebb_arena **a, const void *root, ebb_status 
 /** Return the root. Valid while the reference is. Cost: a load. */
 EBB_API const void *ebb_shared_get(const ebb_shared *s);
 
-/** Return the bytes that @s keeps from others: its chunks, exactly, and its own 192. */
+/** Return the bytes that @s keeps from others: its arena's chunks and large blocks, exactly,
+    and 512 for its count and its arena's bookkeeping. */
 EBB_API size_t ebb_shared_bytes(const ebb_shared *s);
 
-/** Return one more reference to @s, to be dropped. Cost: an atomic addition. */
+/**
+ * Return one more reference to @s, to be dropped. Threads: who has a reference now.
+ * Fails: NULL, where @s has ended, which is misuse, and reported unless another has taken its
+ * place. More than 2^31 references are misuse too: the object is then kept for ever.
+ * Cost: an atomic addition.
+ */
 EBB_API ebb_shared *ebb_shared_hold(ebb_shared *s);
 
-/** Drop a reference, and null *@s. The last one ends the object. Dropping more than were held is
-    misuse, reported if the object's place has not been taken by another yet. */
+/**
+ * Drop a reference, and null *@s; NULL: nothing. The last one ends the object: its cleanups run,
+ * newest first, on this thread, and its memory is let go. An object whose cleanups drop the last
+ * reference to another ends before that does, so a long chain takes no deep stack.
+ * Dropping more than were held is misuse, reported as ebb_shared_hold does.
+ * Cost: an atomic subtraction.
+ */
 EBB_API void ebb_shared_drop(ebb_shared **s);
 
 /**
- * Hold @s for @a: return its root, valid until @a ends, is reset, or rewinds past this moment.
- * Fails: NULL, nothing held: @a has no memory (32 bytes) or has failed. This neither sticks nor
- * jumps.
+ * Hold @s for @a: return true, and it is valid until @a ends, is reset, or rewinds past this
+ * moment. Holding again what is among the last few things that @a holds takes nothing.
+ * Fails: false, nothing held: @a has no memory (48 bytes at most) or has failed. This neither
+ * sticks nor jumps. Cost: an atomic addition, and a subtraction when it ends.
  * Threads: the holder of @a, who has a reference now.
  */
-EBB_API const void *ebb_shared_hold_for(ebb_shared *s, ebb_arena *a);
+EBB_API EBB_MUST_USE bool ebb_shared_hold_for(ebb_shared *s, ebb_arena *a);
+
+/** Check what can be checked of @s; NULL: sound; else what is wrong, static. Threads: who has a
+    reference. Cost: O(chunks). */
+EBB_API const char *ebb_shared_validate(const ebb_shared *s);
 
 /* ---- weak references ------------------------------------------------------------------------- */
 
 /** A reference that does not keep the object alive. Synchronized. */
 typedef struct ebb_weak ebb_weak;
 
-/** Return a weak reference to @s, to be dropped. Cost: an atomic addition. */
+/** Return a weak reference to @s, to be dropped. While there is one, 256 bytes outlive the
+    object. Threads: who has a reference. Cost: an atomic addition. */
 EBB_API ebb_weak *ebb_weak_of(ebb_shared *s);
 
 /** Return a reference to what @w refers to, to be dropped; NULL: it has ended. Cost: an atomic
     exchange, more if others do the same. */
 EBB_API ebb_shared *ebb_weak_upgrade(ebb_weak *w);
 
-/** Drop it, and null *@w. */
+/** Drop it, and null *@w; NULL: nothing. */
 EBB_API void ebb_weak_drop(ebb_weak **w);
 
 /* ---- roots ----------------------------------------------------------------------------------- */
@@ -99,10 +124,11 @@ EBB_API void ebb_weak_drop(ebb_weak **w);
  * A place for a reference that is replaced while others read it. Its storage is yours; zeroed, or
  * EBB_ROOT_INIT, it is empty. Synchronized.
  *
- * Readers count nothing: a scope that reads a root (or a cache) says once that it may be looking,
- * and what is replaced is dropped only when every scope that said so before has ended (epoch-based
- * reclamation: Keir Fraser, "Practical Lock-Freedom", 2004). A scope that lives for long so holds
- * back whatever is replaced meanwhile; mark its profile `long_lived`, and it counts instead.
+ * Readers count nothing: a scope that reads a root (or a cache) says once that it may be
+ * looking, and what is replaced is dropped only when every scope that said so before has ended
+ * (epoch-based reclamation: Keir Fraser, "Practical Lock-Freedom", 2004). A scope that lives
+ * for long so holds back whatever is replaced meanwhile; mark its profile `long_lived`, and it
+ * counts instead.
  */
 typedef struct ebb_root {
     ebb_shared *ebb__now; /* private; atomic */
@@ -117,43 +143,48 @@ typedef struct ebb_root {
 /* clang-format on */
 
 /**
- * Return what @root has now, valid until @a ends or is reset (a rewind leaves it); NULL: it is
- * empty, or *@ret_why (may be NULL) is not EBB_OK: @a had no memory to say that it reads.
- * Cost: two loads, after @a's first. Never waits. Threads: the holder of @a.
+ * Return ebb_shared_get of what @root has now, valid until @a ends or is reset (a rewind leaves
+ * it); NULL: it is empty, or *@ret_why (may be NULL) is not EBB_OK: @a had no memory to say
+ * that it reads. Two calls may return different objects, if one is set in between.
+ * Cost: a few loads, after @a's first; never waits. Threads: the holder of @a.
  */
 EBB_API const void *ebb_root_get(ebb_root *root, ebb_arena *a, ebb_status *ret_why);
 
-/** Return a reference to what @root has now, to be dropped; NULL: it is empty, or out of memory.
-    For those without a scope. */
-EBB_API ebb_shared *ebb_root_hold(ebb_root *root);
+/** Return a reference to what @root has now, to be dropped; NULL: it is empty, or *@ret_why
+    (may be NULL) is not EBB_OK. For those without a scope, and for what is to outlive it. Never
+    waits. */
+EBB_API ebb_shared *ebb_root_hold(ebb_root *root, ebb_status *ret_why);
 
 /**
- * Put *@s in @root in place of what it has, which is dropped once nobody can be reading it. Takes
- * *@s, and nulls it; NULL empties the root.
- * Fails: false, nothing changed: no memory to remember the old one by.
+ * Put *@s in @root in place of what it has, which is dropped once nobody can be reading it: by
+ * the thread that ends the last scope that could, or by this one. Takes *@s, and nulls it; *@s
+ * NULL empties the root, as must be done before its storage goes.
+ * Fails: false, nothing changed: no memory to remember the old one by. Threads: any.
  */
-EBB_API bool ebb_root_set(ebb_root *root, ebb_shared **s);
+EBB_API EBB_MUST_USE bool ebb_root_set(ebb_root *root, ebb_shared **s);
 
 /* ---- canonical objects ----------------------------------------------------------------------- */
 
 /**
- * A table in which each content has one object: who is about to build what is there already gets
- * that. It does not keep its objects alive. Synchronized.
+ * A table in which each content has one object: who is about to build what is there already
+ * gets that. It does not keep its objects alive. Symbols, as all numbers, are good keys too:
+ * their hash is the key's own, mixed (ebb_hash_u64). Synchronized.
  */
 typedef struct ebb_canon ebb_canon;
 
 /** Return an empty table. Fails: NULL, out of memory. */
-EBB_API ebb_canon *ebb_canon_create(const char *name);
+EBB_API ebb_canon *ebb_canon_create(void);
 
 /** Destroy it; its objects are those of who holds them. Threads: no other may be using it. */
 EBB_API void ebb_canon_destroy(ebb_canon **c);
 
-/** Whether the object with this root is the one that is looked for. It lives while this is asked;
-    no lock is held. */
+/** Whether the object with this root is the one that is looked for. Called with a part of the
+    table locked: it must not use the table, nor drop references, nor leave by ebb_raise. */
 typedef bool ebb_canon_fn(void *ctx, const void *root);
 
-/** Return a reference to the object of @hash for which @is says true, to be dropped; NULL: there is
-    none, or it has ended. @hash: of the content, good in all bits, as ebb_hash_str makes it. */
+/** Return a reference to the object of @hash for which @is says true, to be dropped; NULL:
+    there is none, or it has ended. @hash: of the content, good in all bits, as ebb_hash_str
+    makes it. */
 EBB_API ebb_shared *ebb_canon_find(ebb_canon *c, uint64_t hash, ebb_canon_fn *is, void *ctx);
 
 /**
@@ -162,26 +193,44 @@ EBB_API ebb_shared *ebb_canon_find(ebb_canon *c, uint64_t hash, ebb_canon_fn *is
  * dropped.
  * Fails: false, nothing changed: out of memory.
  */
-EBB_API bool ebb_canon_put(ebb_canon *c, uint64_t hash, ebb_canon_fn *is, void *ctx,
-                           ebb_shared **s);
+EBB_API EBB_MUST_USE bool ebb_canon_put(ebb_canon *c, uint64_t hash, ebb_canon_fn *is, void *ctx,
+                                        ebb_shared **s);
+
+/** Return how many objects @c has, those that have ended and were not missed yet included. */
+EBB_API size_t ebb_canon_len(ebb_canon *c);
 
 /* ---- what is going on ------------------------------------------------------------------------ */
 
 /** Of the whole process. */
 typedef struct ebb_share_stats {
-    uint64_t sealed;   /**< so far */
-    uint64_t alive;    /**< objects that somebody holds */
-    uint64_t bytes;    /**< of them */
-    uint64_t weak;     /**< objects that have ended, but for what weak references need */
-    uint64_t deferred; /**< references given up that wait for readers to end their scopes */
+    uint64_t sealed;         /**< objects, so far */
+    uint64_t alive;          /**< of them, those that somebody holds */
+    uint64_t bytes;          /**< of those alive */
+    uint64_t held_by_scopes; /**< references that scopes took by ebb_shared_hold_for */
+    uint64_t weak;           /**< objects that have ended, but for what weak references need */
+    uint64_t deferred;       /**< given up, and waiting for scopes to end that may be reading it */
     uint64_t deferred_bytes;
     uint64_t readers;   /**< scopes that say they read */
-    const char *oldest; /**< the name of the one that has been reading longest, static or its
-                                arena's; NULL: nobody reads */
+    const char *oldest; /**< static: the profile's name of the one that holds back most, "?" if it
+                             has none; NULL: nobody reads */
 } ebb_share_stats;
 
-/** Fill *@ret_stats. Threads: any; exact when no other is at it. */
+/** One object, as ebb_share_list shows it. */
+typedef struct ebb_share_info {
+    char name[48];
+    size_t bytes;
+    uint32_t held;   /**< references, */
+    uint32_t scopes; /**< those of scopes among them */
+    uint32_t weak;   /**< weak ones */
+} ebb_share_info;
+
+/** Fill *@ret_stats. Exact when no other thread is at it. Cost: O(objects alive and scopes).
+    Threads: any. */
 EBB_API void ebb_share_get_stats(ebb_share_stats *ret_stats);
+
+/** Fill up to @most of @ret_, newest first, with the objects that are alive: what a test shows
+    when there should be none. Return how many there are. Threads: any. */
+EBB_API size_t ebb_share_list(ebb_share_info *ret_, size_t most);
 
 /** Drop at once what waits for readers that have gone. Happens by itself as more is given up.
     Return how many references still wait. */
