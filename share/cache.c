@@ -170,8 +170,7 @@ static inline entry *find(ebb_cache *c, const probe *p)
     uint64_t moves = atomic_load_explicit(&c->moves, memory_order_acquire);
     entry *e = look(now(c), p);
     if (likely(e != NULL)) return e;
-    atomic_thread_fence(memory_order_acquire);
-    uint64_t moves_now = atomic_load_explicit(&c->moves, memory_order_relaxed);
+    uint64_t moves_now = atomic_load_explicit(&c->moves, memory_order_acquire);
     return unlikely((moves & 1) || moves != moves_now) ? look_again(c, p) : NULL;
 }
 
