@@ -170,8 +170,7 @@ static inline entry *find(ebb_cache *c, const probe *p)
     uint64_t moves = atomic_load_explicit(&c->moves, memory_order_acquire);
     entry *e = look(now(c), p);
     if (likely(e != NULL)) return e;
-    atomic_thread_fence(memory_order_acquire);
-    uint64_t moves_now = atomic_load_explicit(&c->moves, memory_order_relaxed);
+    uint64_t moves_now = atomic_load_explicit(&c->moves, memory_order_acquire);
     return unlikely((moves & 1) || moves != moves_now) ? look_again(c, p) : NULL;
 }
 
@@ -340,13 +339,54 @@ static inline bool has_announced(const ebb_arena *a)
     return pin != NULL;
 }
 
-const void *ebb_cache_find(ebb_cache *c, ebb_arena *a, ebb_key key)
+/* A hit that nothing is the matter with; the rest is looked for again, by find_rest. One for each
+   sort, with no probe made of the key: that, and the branches, cost as much as the look. */
+static inline entry *hit_number(const ebb_cache *c, uint64_t n)
+{
+    const table *t = now(c);
+    entry *e = step(&t->slot[ebb_hash_u64(n, c->seed) >> t->shift]);
+    while (e && unlikely(e->id != n)) e = step(&e->next);
+    return e;
+}
+
+static COLD bool is_long_text(const entry *e, ebb_str text)
+{
+    return ebb__same_bytes(e->text, text);
+}
+
+static inline bool is_text(const entry *e, ebb_str text)
+{
+    if (e->text.len != text.len) return false;
+    if (unlikely(text.len < 4 || text.len > 16)) return is_long_text(e, text);
+    return ebb__same_bytes((ebb_str){e->near, text.len}, text);
+}
+
+static inline entry *hit_text(const ebb_cache *c, ebb_str text)
+{
+    uint64_t hash = ebb_hash_str(text, c->seed);
+    const table *t = now(c);
+    entry *e = step(&t->slot[hash >> t->shift]);
+    while (e && unlikely(e->id != hash || !is_text(e, text))) e = step(&e->next);
+    return e;
+}
+
+static __attribute__((noinline)) const void *find_rest(ebb_cache *c, ebb_arena *a, ebb_key key)
 {
     probe p = probe_of(c, key);
-    if (unlikely(!has_announced(a))) return find_first(c, a, &p, false);
+    if (!has_announced(a)) return find_first(c, a, &p, false);
     entry *e = find_live(c, &p);
-    cache_count(c, e != NULL && e->root);
-    if (unlikely(!e)) return NULL;
+    cache_count(c, e && e->root);
+    if (!e) return NULL;
+    ebb__policy_touch(&c->policy, &e->node);
+    return e->root;
+}
+
+const void *ebb_cache_find(ebb_cache *c, ebb_arena *a, ebb_key key)
+{
+    if (unlikely(!has_announced(a) || c->timed || !is_of_sort(c, key))) return find_rest(c, a, key);
+    entry *e = key.ptr ? hit_text(c, ebb_key_text(key)) : hit_number(c, key.n);
+    if (unlikely(!e)) return find_rest(c, a, key);
+    cache_count(c, e->root != NULL);
     ebb__policy_touch(&c->policy, &e->node);
     return e->root;
 }

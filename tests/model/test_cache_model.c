@@ -1,10 +1,12 @@
 /*
- * tests/model/test_cache_model.c: random programs over a cache and several scopes, against a plain model:
- * for each key the version that was loaded last, whether it may still be there, and until when.
+ * tests/model/test_cache_model.c: random programs over a cache and several scopes, against a plain
+ * model: for each key the version that was loaded last, whether it may still be there, and until
+ * when.
  *
- * Which of the entries are evicted is the policy's to say; the model knows what must not be there (what was
- * removed, replaced, or has expired), what must be there where there is room for all, and what each scope
- * has found, which must read the same until that scope ends. The clock is the test's.
+ * Which of the entries are evicted is the policy's to say; the model knows what must not be there
+ * (what was removed, replaced, or has expired), what must be there where there is room for all, and
+ * what each scope has found, which must read the same until that scope ends. The clock is the
+ * test's.
  *
  * Then eight threads at once over every path, bounded: their values say which key they are of.
  *
@@ -80,7 +82,7 @@ static void make_texts(void)
                  k % 7 == 0 ? "-and-some-more-so-that-it-takes-room-of-its-own" : "");
 }
 
-/* ---- values ------------------------------------------------------------------------------------ */
+/* ---- values ---------------------------------------------------------------------------------- */
 
 typedef struct wish {
     uint64_t key, version;
@@ -134,7 +136,7 @@ static void put(uint64_t key, uint64_t version, int code)
     m.evictable[key] = !m.roomy;
 }
 
-/* ---- steps ------------------------------------------------------------------------------------- */
+/* ---- steps ----------------------------------------------------------------------------------- */
 
 static void step_find(scope *s, uint64_t key)
 {
@@ -320,7 +322,7 @@ Test(cache_model, random_programs_with_failures)
     for (unsigned long i = 0; i < scaled(50); i++) program(5000 + i, true);
 }
 
-/* ---- threads ------------------------------------------------------------------------------------ */
+/* ---- threads --------------------------------------------------------------------------------- */
 
 static _Atomic uint64_t wrong, given_up;
 static ebb_cache *shared_cache;
