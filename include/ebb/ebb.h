@@ -8,6 +8,7 @@
 #include "base.h"
 #include "batch.h"
 #include "bitset.h"
+#include "bufpool.h"
 #include "builder.h"
 #include "cache.h"
 #include "cleanup.h"
