@@ -1,343 +1,422 @@
 /*
- * pool/buffer.c: buffers: builders with an arena of their own, in object pools, one for each size.
+ * pool/buffer.c: buffer pools. Each class is an object pool, whose objects are the ebb_bufs; the
+ * bytes of a buffer are the one growing object of an arena of its own, so that a string builder
+ * can stand on them as on any arena, and what a buffer outgrows goes back at once.
  *
- * How much is really used is told by a histogram of lengths in quarter steps of powers of two, to
- * which each buffer adds every sixteenth time it goes home. Counts are halved now and then, so that
- * old ones fade. It is written by many threads with relaxed stores: a count that is lost is no
- * matter.
+ * Invariants
+ *   bufpool->bytes is the sum of `cap` over all ebb_bufs there are
+ *   idle: len and peak are 0, lent == cap, no builder has it
  */
-#include "../arena/internal.h"
+#include "buffer.h"
 
-#include <ebb/bufpool.h>
 #include <stdio.h>
 #include <string.h>
 
-enum {
-    BINS = 128,        /* four for each power of two */
-    LOOK_MASK = 15,    /* every sixteenth use is looked at */
-    THINK_MASK = 63,   /* every so many looks the percentile is found anew */
-    FADE_LOOKS = 1024, /* and every so many counts are halved */
-    KEEP_TIMES = 2     /* of the percentile: what is kept */
-};
-#define LEAST_SIZE ((size_t)256)
-#define MOST_SIZE  ((size_t)1 << 30)
+enum { SIZE_FIRST = 1024, CLASS_STEP = 4, SAMPLED = 16 /* one of so many uses is counted */ };
 
-typedef struct ebb__bufs {
-    ebb_pool *pool;
-    size_t size;
-    const char *name;
-    _Atomic size_t kept_most, used_p95;
-    _Atomic uint64_t outsized;
-    _Atomic uint32_t looks, count[BINS];
-} bufs;
-
-struct ebb_bufpool {
-    ebb_arena *arena;
-    unsigned sizes;
-    bufs size[EBB_BUFPOOL_SIZES];
-    char name[48];
-};
-
-/* ---- what is really used --------------------------------------------------------------------- */
-
-static unsigned bin_of(size_t n)
+static buffer_class *class_of(const ebb_buf *b)
 {
-    if (n < 4) return (unsigned)n;
-    unsigned power = 63 - (unsigned)__builtin_clzll(n);
-    unsigned bin = power * 4 + (unsigned)(n >> (power - 2) & 3);
-    return bin < BINS ? bin : BINS - 1;
+    return b->ebb__class;
 }
 
-/* The largest length of a bin. */
-static size_t top_of(unsigned bin)
+/* What no longer is out may be poisoned, but not what lies before it. */
+static ebb_pool *pool_of_buf(const ebb_buf *b)
 {
-    if (bin < 8) return bin;
-    return ((size_t)(bin % 4 + 5) << (bin / 4 - 2)) - 1;
+    return pool_of(item_of(b));
 }
 
-static void think(bufs *of)
-{
-    uint64_t all = 0, seen = 0;
-    unsigned bin = 0;
-    for (unsigned i = 0; i < BINS; i++)
-        all += atomic_load_explicit(&of->count[i], memory_order_relaxed);
-    while (bin < BINS - 1) {
-        seen += atomic_load_explicit(&of->count[bin], memory_order_relaxed);
-        if (seen * 100 >= all * 95) break;
-        bin++;
-    }
-    size_t p95 = top_of(bin), keep = KEEP_TIMES * p95;
-    atomic_store_explicit(&of->used_p95, p95, memory_order_relaxed);
-    atomic_store_explicit(&of->kept_most, keep > of->size ? keep : of->size, memory_order_relaxed);
-}
+/* ---- how many bytes there are ---------------------------------------------------------------- */
 
-static void fade(bufs *of)
+static void count_more(ebb_bufpool *p, size_t bytes)
 {
-    for (unsigned i = 0; i < BINS; i++) {
-        uint32_t n = atomic_load_explicit(&of->count[i], memory_order_relaxed);
-        atomic_store_explicit(&of->count[i], n / 2, memory_order_relaxed);
+    size_t now = atomic_fetch_add_explicit(&p->bytes, bytes, memory_order_relaxed) + bytes;
+    size_t most = atomic_load_explicit(&p->high_water, memory_order_relaxed);
+    while (now > most &&
+           !atomic_compare_exchange_weak_explicit(&p->high_water, &most, now, memory_order_relaxed,
+                                                  memory_order_relaxed)) {
     }
 }
 
-static COLD void look(bufs *of, size_t used)
+static void count_one(_Atomic uint64_t *counter)
 {
-    atomic_fetch_add_explicit(&of->count[bin_of(used)], 1, memory_order_relaxed);
-    uint32_t looks = atomic_fetch_add_explicit(&of->looks, 1, memory_order_relaxed) + 1;
-    if (looks % FADE_LOOKS == 0) fade(of);
-    if ((looks & THINK_MASK) == 0 || looks <= THINK_MASK) think(of);
+    atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
 }
 
-/* ---- a buffer, as its pool sees it ----------------------------------------------------------- */
-
-/* Memory of its size, at the arena's floor. */
-static bool begin(ebb_buf *b, bufs *of)
+/* The capacity that it has now, in the place where it is now. */
+static void settle_on(ebb_buf *b, char *ptr, size_t cap)
 {
-    ebb_arena_params params = EBB_ARENA_PARAMS_INIT;
-    params.name = of->name;
-    ebb_arena *a = ebb_arena_create(&params);
-    b->text = ebb_builder_in(a);
-    b->ebb__of = of;
-    if (ebb_builder_reserve(&b->text, of->size)) return true;
-    ebb_arena_destroy(&a);
-    return false;
+    ebb_bufpool *p = class_of(b)->of;
+    if (cap > b->cap) {
+        count_more(p, cap - b->cap);
+        count_one(&p->grown);
+    } else {
+        atomic_fetch_sub_explicit(&p->bytes, b->cap - cap, memory_order_relaxed);
+    }
+    b->ptr = ptr;
+    b->cap = cap;
 }
 
-static void take_over(const ebb_buf *b)
-{
-    if (unlikely(b->text.arena->bits & STRICT)) ebb_scope_attach(b->text.arena);
-}
+/* ---- hooks of the object pool ---------------------------------------------------------------- */
 
-static void finish(ebb_buf *b)
+static bool make(void *ctx, void *object)
 {
-    ebb_arena *a = b->text.arena;
-    take_over(b);
-    ebb_arena_destroy(&a);
-}
-
-static bool create(void *ctx, void *object)
-{
-    return begin(object, ctx);
-}
-
-static void destroy(void *ctx, void *object)
-{
-    (void)ctx;
-    finish(object);
-}
-
-static size_t room_of(const ebb_buf *b)
-{
-    return b->text.ptr ? (size_t)(b->text.ebb__top - b->text.ptr) : 0;
-}
-
-/* It is emptied. One that was finished as a string, has failed, or is too large begins anew. */
-static bool reset(void *ctx, void *object)
-{
+    buffer_class *k = ctx;
     ebb_buf *b = object;
-    bufs *of = ctx;
-    if (unlikely((b->ebb__uses++ & LOOK_MASK) == 0)) look(of, ebb_builder_len(&b->text));
-    ebb_builder_reset(&b->text);
-    size_t room = room_of(b), keep = atomic_load_explicit(&of->kept_most, memory_order_relaxed);
-    bool outsized = room > keep + keep / 4; /* it grows by steps */
-    if (likely(room > of->size && !outsized) && likely(!ebb_failed(b->text.arena))) return true;
-    if (outsized) atomic_fetch_add_explicit(&of->outsized, 1, memory_order_relaxed);
-    finish(b);
-    ebb_buf anew = {.ebb__uses = b->ebb__uses};
-    bool sound = begin(&anew, of);
-    if (!sound) anew.text = ebb_builder_in(ebb_arena_create(NULL)); /* for destroy */
-    *b = anew;
-    return sound;
+    ebb_arena_params params = EBB_ARENA_PARAMS_INIT;
+    params.name = k->of->name;
+    params.size = k->size;
+    b->ebb__arena = ebb_arena_create(&params);
+    b->ptr = ebb_resize(b->ebb__arena, NULL, 0, k->size);
+    if (!b->ptr) {
+        ebb_arena_destroy(&b->ebb__arena);
+        return false;
+    }
+    b->cap = b->ebb__lent = k->size;
+    b->ebb__class = k;
+    b->ebb__random = (uint32_t)((uintptr_t)b >> 6) | 1;
+    count_more(k->of, b->cap);
+    if (k->of->poisons) ebb__strict_poison(b->ptr, b->cap);
+    return true;
 }
 
-/* ---- a pool ---------------------------------------------------------------------------------- */
-
-static bool size_begin(ebb_bufpool *b, const ebb_bufpool_params *q, size_t size,
-                       ebb_status *ret_why)
+static void unmake(void *ctx, void *object)
 {
-    bufs *of = &b->size[b->sizes];
-    char name[64];
-    of->size = size;
-    of->name = b->name;
-    atomic_store(&of->kept_most, size);
-    snprintf(name, sizeof name, "%s, %zu bytes", b->name, size);
-    const ebb_pool_params params = {.name = name,
-                                    .size = sizeof(ebb_buf),
-                                    .min_size = q->min_size,
-                                    .max_size = q->max_size,
-                                    .idle_ms = q->idle_ms,
-                                    .ctx = of,
-                                    .create = create,
-                                    .reset = reset,
-                                    .destroy = destroy};
-    of->pool = ebb_pool_create(&params, ret_why);
-    b->sizes += of->pool != NULL;
-    return of->pool != NULL;
+    const buffer_class *k = ctx;
+    ebb_buf *b = object;
+    if (k->of->poisons && !b->ebb__building) ebb__strict_unpoison(b->ptr, b->cap);
+    atomic_fetch_sub_explicit(&k->of->bytes, b->cap, memory_order_relaxed);
+    ebb_scope_attach(b->ebb__arena);
+    ebb_arena_destroy(&b->ebb__arena);
 }
 
-static const char *wrong_with(size_t least, size_t most)
+/* Fewer than all uses are counted, since all threads count in one place, but each that grew: it
+   stands for itself, and a sampled one for all the others. The generator is Marsaglia's xorshift
+   ("Xorshift RNGs", 2003), so that what alternates is not seen as all the same. */
+static void note_use(buffer_class *k, ebb_buf *b)
 {
-    if (least < LEAST_SIZE || (least & (least - 1))) return "least is no power of two from 256 on";
-    if (most > MOST_SIZE) return "most is above 1 GiB";
-    size_t size = least;
-    for (unsigned n = 1; n < EBB_BUFPOOL_SIZES && size < most; n++) size *= 4;
-    return size < most ? "more than 8 sizes lie between least and most" : NULL;
+    size_t used = b->len > b->ebb__peak ? b->len : b->ebb__peak;
+    if (used > b->cap) used = b->cap;
+    if (b->cap > b->ebb__lent) {
+        ebb__use_add(&k->used, used, 1);
+        return;
+    }
+    uint32_t x = b->ebb__random;
+    x ^= x << 13;
+    x ^= x >> 17;
+    x ^= x << 5;
+    b->ebb__random = x;
+    if (x % SAMPLED == 0) ebb__use_add(&k->used, used, SAMPLED);
 }
 
-static ebb_bufpool *refuse(ebb_bufpool *b, ebb_status why, ebb_status *ret_why)
+static size_t keeps_up_to(const buffer_class *k)
 {
-    if (b) ebb_bufpool_destroy(&b);
-    if (ret_why) *ret_why = why;
+    size_t twice = 2 * atomic_load_explicit(&k->used.percentile, memory_order_relaxed);
+    return twice > k->size ? twice : k->size;
+}
+
+/* The counter that says why it is not kept. NULL: it is. */
+static _Atomic uint64_t *reason_to_drop(const buffer_class *k, const ebb_buf *b)
+{
+    ebb_bufpool *p = k->of;
+    if (b->ebb__building) return &p->unfinished;
+    if (b->cap > k->size && b->cap > keeps_up_to(k)) return &p->outsized;
+    size_t bytes = atomic_load_explicit(&p->bytes, memory_order_relaxed);
+    return bytes > p->max_bytes ? &p->over_limit : NULL;
+}
+
+static bool come_home(void *ctx, void *object)
+{
+    buffer_class *k = ctx;
+    ebb_buf *b = object;
+    if (!b->ebb__building) note_use(k, b);
+    _Atomic uint64_t *why = reason_to_drop(k, b);
+    if (unlikely(why != NULL)) {
+        count_one(why);
+        return false;
+    }
+    b->len = b->ebb__peak = 0;
+    b->ebb__lent = b->cap;
+    if (unlikely(k->of->poisons)) ebb__strict_poison(b->ptr, b->cap);
+    return true;
+}
+
+/* ---- a pool's life --------------------------------------------------------------------------- */
+
+static const char *wrong_with(const ebb_bufpool_params *q, size_t size)
+{
+    size_t top = size;
+    if (size > SIZE_MAX / 8 || q->largest > SIZE_MAX / 8) return "size or largest is too large";
+    if (q->largest && q->largest < size) return "largest is below size";
+    if (q->max_count && q->min_count > q->max_count) return "min_count is above max_count";
+    for (unsigned n = 1; top < q->largest; top *= CLASS_STEP)
+        if (++n > EBB_BUFPOOL_CLASSES) return "there are too many classes from size to largest";
     return NULL;
+}
+
+static bool add_class(ebb_bufpool *p, const ebb_bufpool_params *q, size_t size, ebb_status *ret_why)
+{
+    buffer_class *k = &p->class[p->count];
+    char name[48];
+    ebb_pool_params of = EBB_POOL_PARAMS_INIT;
+    snprintf(name, sizeof name, "%s %zu", p->name, size);
+    k->of = p;
+    k->size = size;
+    ebb__use_init(&k->used, size);
+    of.name = name;
+    of.size = sizeof(ebb_buf);
+    of.min_size = p->count == 0 ? q->min_count : 0;
+    of.max_size = q->max_count;
+    of.idle_ms = q->idle_ms;
+    of.ctx = k;
+    of.create = make;
+    of.reset = come_home;
+    of.destroy = unmake;
+    k->pool = ebb_pool_create(&of, ret_why);
+    if (k->pool) p->count++;
+    return k->pool != NULL;
+}
+
+static void end(ebb_bufpool *p)
+{
+    ebb_arena *a = p->arena;
+    ebb_scope_attach(a);
+    ebb_arena_destroy(&a);
+}
+
+static bool add_classes(ebb_bufpool *p, const ebb_bufpool_params *q, size_t size,
+                        ebb_status *ret_why)
+{
+    do {
+        if (!add_class(p, q, size, ret_why)) return false;
+        size *= CLASS_STEP;
+    } while (p->class[p->count - 1].size < q->largest);
+    return true;
+}
+
+static ebb_bufpool *bufpool_in(ebb_arena *a, const ebb_bufpool_params *q)
+{
+    ebb_bufpool *p = ebb_alloc_aligned(a, sizeof *p, _Alignof(ebb_bufpool));
+    if (!p) return NULL;
+    memset(p, 0, sizeof *p);
+    p->arena = a;
+    p->max_bytes = q->max_bytes ? q->max_bytes : SIZE_MAX;
+    p->poisons = ebb__tools_active();
+    snprintf(p->name, sizeof p->name, "%s", q->name ? q->name : "buffers");
+    return p;
 }
 
 ebb_bufpool *ebb_bufpool_create(const ebb_bufpool_params *params, ebb_status *ret_why)
 {
-    size_t least = params->least ? params->least : 1024;
-    size_t most = params->most ? params->most : (size_t)64 << 10;
-    const char *name = params->name ? params->name : "?", *wrong = wrong_with(least, most);
+    static const ebb_bufpool_params defaults = EBB_BUFPOOL_PARAMS_INIT;
+    const ebb_bufpool_params *q = params ? params : &defaults;
+    size_t size = q->size ? q->size : SIZE_FIRST;
+    const char *wrong = wrong_with(q, size);
     if (wrong) {
-        ebb__report_named(EBB_MISUSE, "ebb_bufpool_create", name, "%s", wrong);
-        return refuse(NULL, EBB_E_INVALID, ret_why);
+        ebb__report_named(EBB_MISUSE, "ebb_bufpool_create", q->name ? q->name : "buffers", "%s",
+                          wrong);
+        return refused(EBB_E_INVALID, ret_why);
     }
     ebb_arena_params of = EBB_ARENA_PARAMS_INIT;
-    of.name = name;
+    of.name = "buffer pool";
     ebb_arena *a = ebb_arena_create(&of);
-    ebb_bufpool *b = ebb_new(a, ebb_bufpool);
-    if (!b) {
-        ebb_arena_destroy(&a);
-        return refuse(NULL, EBB_E_MEMORY, ret_why);
-    }
-    b->arena = a;
-    snprintf(b->name, sizeof b->name, "%s", name);
-    bool last = false;
-    for (size_t size = least; !last; size *= 4) {
-        ebb_status why = EBB_E_MEMORY;
-        last = size >= most;
-        if (!size_begin(b, params, size, &why))
-            return refuse(b, why == EBB_E_REFUSED ? EBB_E_MEMORY : why, ret_why);
-    }
-    return b;
+    ebb_bufpool *p = bufpool_in(a, q);
+    if (p && add_classes(p, q, size, ret_why)) return p;
+    for (unsigned i = 0; p && i < p->count; i++) ebb_pool_destroy(&p->class[i].pool);
+    ebb_arena_destroy(&a);
+    return refused(EBB_E_MEMORY, ret_why);
 }
 
-void ebb_bufpool_destroy(ebb_bufpool **pool)
+/* What comes home to a class that had some out needs the class. */
+void ebb_bufpool_destroy(ebb_bufpool **bufpool)
 {
-    ebb_bufpool *b = *pool;
-    bool gone = true;
-    *pool = NULL;
-    if (!b) return;
-    for (unsigned i = 0; i < b->sizes; i++) {
+    ebb_bufpool *p = *bufpool;
+    bool all_home = true;
+    *bufpool = NULL;
+    for (unsigned i = 0; p && i < p->count; i++) {
         ebb_pool_stats s;
-        ebb_pool_get_stats(b->size[i].pool, &s);
-        gone = gone && s.in_use == 0 && s.detached == 0 && s.waiting == 0;
-        ebb_pool_destroy(&b->size[i].pool);
+        ebb_pool_get_stats(p->class[i].pool, &s);
+        all_home = all_home && s.in_use == 0 && s.detached == 0;
+        ebb_pool_destroy(&p->class[i].pool);
     }
-    ebb_arena *a = b->arena;
-    ebb_scope_attach(a);
-    if (gone) ebb_arena_destroy(&a); /* else what is out goes home to it */
+    if (p && all_home) end(p);
 }
 
-/* ---- borrowing ------------------------------------------------------------------------------- */
-
-static bufs *size_for(ebb_bufpool *b, size_t bytes)
+size_t ebb_bufpool_trim(ebb_bufpool *p)
 {
-    unsigned i = 0;
-    while (i + 1 < b->sizes && b->size[i].size < bytes) i++;
-    return &b->size[i];
+    size_t n = 0;
+    for (unsigned i = 0; i < p->count; i++) n += ebb_pool_trim(p->class[i].pool);
+    return n;
 }
 
-ebb_buf *ebb_buf_from(void *object)
+/* ---- the process's own ----------------------------------------------------------------------- */
+
+enum { SMALL = 1 << 10, LARGE_SIZE = 64 << 10, SHARED_KEEPS = 64 << 20 };
+
+static ebb_bufpool *_Atomic shared;
+
+static COLD ebb_bufpool *make_shared(void)
 {
-    ebb_buf *b = object;
-    if (b) take_over(b);
-    return b;
+    ebb_bufpool_params how = EBB_BUFPOOL_PARAMS_INIT;
+    ebb_bufpool *there = NULL;
+    how.name = "shared buffers";
+    how.size = SMALL;
+    how.largest = LARGE_SIZE;
+    how.max_bytes = SHARED_KEEPS;
+    ebb_bufpool *p = ebb_bufpool_create(&how, NULL);
+    if (!p || atomic_compare_exchange_strong(&shared, &there, p)) return p;
+    ebb_bufpool_destroy(&p);
+    return there;
 }
 
-static ebb_buf *with_room(ebb_buf *b, size_t at_least, ebb_status *ret_why)
+ebb_bufpool *ebb_bufpool_shared(void)
 {
-    if (!b) return NULL;
-    take_over(b);
-    if (likely(at_least <= b->ebb__of->size) || ebb_builder_reserve(&b->text, at_least)) return b;
-    ebb_pool_release(b->ebb__of->pool, b);
-    if (ret_why) *ret_why = EBB_E_MEMORY;
-    return NULL;
+    ebb_bufpool *p = atomic_load_explicit(&shared, memory_order_acquire);
+    return likely(p != NULL) ? p : make_shared();
 }
 
-ebb_buf *ebb_bufpool_acquire(ebb_bufpool *b, ebb_arena *a, size_t at_least, ebb_status *ret_why)
+void ebb_bufpool_shared_destroy(void)
 {
-    return with_room(ebb_pool_acquire(size_for(b, at_least)->pool, a, ret_why), at_least, ret_why);
+    ebb_bufpool *p = atomic_exchange(&shared, NULL);
+    ebb_bufpool_destroy(&p);
 }
 
-ebb_buf *ebb_bufpool_acquire_by(ebb_bufpool *b, ebb_arena *a, size_t at_least, uint64_t deadline_ns,
-                                ebb_status *ret_why)
+/* ---- out and home ---------------------------------------------------------------------------- */
+
+static buffer_class *class_for(ebb_bufpool *p, size_t at_least)
 {
-    void *object = ebb_pool_acquire_by(size_for(b, at_least)->pool, a, deadline_ns, ret_why);
-    return with_room(object, at_least, ret_why);
+    buffer_class *k = p->class;
+    for (const buffer_class *last = k + p->count - 1; k < last && k->size < at_least;) k++;
+    return k;
 }
 
-void ebb_buf_release(ebb_buf **buf)
+static ebb_buf *acquire(ebb_bufpool *p, ebb_arena *a, size_t at_least, void *site,
+                        ebb_status *ret_why)
 {
-    ebb_buf *b = *buf;
-    *buf = NULL;
-    if (b) ebb_pool_release(b->ebb__of->pool, b);
+    buffer_class *k = class_for(p, at_least);
+    ebb_status why = EBB_OK;
+    ebb_buf *b = ebb__pool_acquire_at(k->pool, a, site, &why);
+    /* What its create refuses is memory. */
+    if (unlikely(!b)) return refused(why == EBB_E_REFUSED ? EBB_E_MEMORY : why, ret_why);
+    if (unlikely(p->poisons)) ebb__strict_unpoison(b->ptr, b->cap);
+    if (likely(at_least <= b->cap) || ebb_buf_reserve(b, at_least)) return b;
+    ebb__pool_release_at(k->pool, b, site);
+    return refused(EBB_E_MEMORY, ret_why);
+}
+
+ebb_buf *ebb_bufpool_acquire(ebb_bufpool *p, ebb_arena *a, size_t at_least, ebb_status *ret_why)
+{
+    return acquire(p, a, at_least, CALLER, ret_why);
+}
+
+ebb_buf *ebb_bufpool_small(ebb_arena *a, ebb_status *ret_why)
+{
+    ebb_bufpool *p = ebb_bufpool_shared();
+    return p ? acquire(p, a, SMALL, CALLER, ret_why) : refused(EBB_E_MEMORY, ret_why);
+}
+
+ebb_buf *ebb_bufpool_large(ebb_arena *a, ebb_status *ret_why)
+{
+    ebb_bufpool *p = ebb_bufpool_shared();
+    return p ? acquire(p, a, LARGE_SIZE, CALLER, ret_why) : refused(EBB_E_MEMORY, ret_why);
+}
+
+void ebb_buf_release(ebb_buf *b)
+{
+    if (b) ebb__pool_release_at(pool_of_buf(b), b, CALLER);
 }
 
 bool ebb_buf_move(ebb_buf *b, ebb_arena *to)
 {
-    return ebb_pool_move(b->ebb__of->pool, b, to);
+    return ebb_pool_move(pool_of_buf(b), b, to);
 }
 
-ebb_pool *ebb_bufpool_size(ebb_bufpool *b, size_t bytes)
+ebb_buf *ebb_buf_detach(ebb_buf *b)
 {
-    return size_for(b, bytes)->pool;
+    return ebb_pool_detach(pool_of_buf(b), b);
 }
 
-void ebb_bufpool_get_stats(ebb_bufpool *b, size_t bytes, ebb_bufpool_stats *ret_stats)
+/* ---- bytes ----------------------------------------------------------------------------------- */
+
+bool ebb_buf_reserve(ebb_buf *b, size_t size)
 {
-    bufs *of = size_for(b, bytes);
-    ebb_bufpool_stats s = {.size = of->size,
-                           .used_p95 = atomic_load(&of->used_p95),
-                           .kept_most = atomic_load(&of->kept_most),
-                           .outsized = atomic_load(&of->outsized)};
-    ebb_pool_get_stats(of->pool, &s.pool);
+    size_t need;
+    if (b->ebb__building || __builtin_add_overflow(b->len, size, &need)) return false;
+    if (need <= b->cap) return true;
+    size_t twice = b->cap <= SIZE_MAX / 2 ? 2 * b->cap : SIZE_MAX;
+    ebb_scope_attach(b->ebb__arena);
+    size_t cap = need > twice ? need : twice;
+    char *ptr = ebb_resize(b->ebb__arena, b->ptr, b->cap, cap);
+    if (!ptr) return false;
+    settle_on(b, ptr, cap);
+    return true;
+}
+
+/* ---- with the string builder ----------------------------------------------------------------- */
+
+ebb_builder ebb_buf_builder(ebb_buf *b)
+{
+    ebb_scope_attach(b->ebb__arena);
+    ebb_builder text = ebb_builder_in(b->ebb__arena);
+    text.ptr = b->ptr;
+    text.end = b->ptr + b->len;
+    text.ebb__top = b->ptr + b->cap;
+    b->ebb__building = true;
+    return text;
+}
+
+/* A builder that has failed no longer knows its capacity, only what it has written: so the buffer is
+   left with that, can't grow, and is let go when it comes home. */
+static ebb_str give_up_on(ebb_buf *b, const ebb_builder *text)
+{
+    ebb_str none = {NULL, 0};
+    b->len = ebb_builder_len(text);
+    if (text->ptr != b->ptr) settle_on(b, text->ptr, b->len);
+    return none;
+}
+
+ebb_str ebb_buf_finish(ebb_buf *b, ebb_builder *text)
+{
+    ebb_builder t = *text;
+    *text = ebb_builder_in(b->ebb__arena);
+    if (t.ebb__failed != EBB_OK) return give_up_on(b, &t);
+    b->ebb__building = false;
+    b->len = ebb_builder_len(&t);
+    settle_on(b, t.ptr, (size_t)(t.ebb__top - t.ptr));
+    if (!ebb_buf_reserve(b, 1)) return (ebb_str){NULL, 0};
+    b->ptr[b->len] = '\0';
+    return ebb_buf_view(b);
+}
+
+/* ---- what is going on ------------------------------------------------------------------------ */
+
+static void add_stats(buffer_class *k, ebb_bufpool_stats *s)
+{
+    ebb_bufpool_class *c = &s->of[s->class_count++];
+    c->size = k->size;
+    c->percentile = atomic_load_explicit(&k->used.percentile, memory_order_relaxed);
+    c->keeps = keeps_up_to(k);
+    ebb_pool_get_stats(k->pool, &c->pool);
+    s->acquired += c->pool.acquired;
+    s->released += c->pool.released;
+    if (!k->pool->keeps_none) s->kept += c->pool.released - c->pool.discarded;
+}
+
+void ebb_bufpool_get_stats(ebb_bufpool *p, ebb_bufpool_stats *ret_stats)
+{
+    ebb_bufpool_stats s;
+    memset(&s, 0, sizeof s);
+    for (unsigned i = 0; i < p->count; i++) add_stats(&p->class[i], &s);
+    s.outsized = atomic_load_explicit(&p->outsized, memory_order_relaxed);
+    s.over_limit = atomic_load_explicit(&p->over_limit, memory_order_relaxed);
+    s.unfinished = atomic_load_explicit(&p->unfinished, memory_order_relaxed);
+    s.grown = atomic_load_explicit(&p->grown, memory_order_relaxed);
+    s.bytes = atomic_load_explicit(&p->bytes, memory_order_relaxed);
+    s.high_water = atomic_load_explicit(&p->high_water, memory_order_relaxed);
     *ret_stats = s;
 }
 
-/* ---- the process's --------------------------------------------------------------------------- */
-
-static os_lock_t common_lock = OS_LOCK_INIT;
-static ebb_bufpool *_Atomic common;
-
-static COLD ebb_bufpool *common_begin(void)
+void ebb_bufpool_each_out(ebb_bufpool *p, void (*fn)(void *ctx, const void *buf, const void *site),
+                          void *ctx)
 {
-    const ebb_bufpool_params params = {.name = "common buffers"};
-    os_lock(&common_lock);
-    ebb_bufpool *b = atomic_load(&common);
-    if (!b) b = ebb_bufpool_create(&params, NULL);
-    atomic_store(&common, b);
-    os_unlock(&common_lock);
-    return b;
-}
-
-ebb_bufpool *ebb_bufpool_common(void)
-{
-    ebb_bufpool *b = atomic_load_explicit(&common, memory_order_acquire);
-    return b ? b : common_begin();
-}
-
-static ebb_buf *common_of(ebb_arena *a, size_t size, ebb_status *ret_why)
-{
-    ebb_bufpool *b = ebb_bufpool_common();
-    if (b) return ebb_bufpool_acquire(b, a, size, ret_why);
-    if (ret_why) *ret_why = EBB_E_MEMORY;
-    return NULL;
-}
-
-ebb_buf *ebb_buf_small(ebb_arena *a, ebb_status *ret_why)
-{
-    return common_of(a, 1024, ret_why);
-}
-
-ebb_buf *ebb_buf_large(ebb_arena *a, ebb_status *ret_why)
-{
-    return common_of(a, (size_t)64 << 10, ret_why);
+    for (unsigned i = 0; i < p->count; i++) ebb_pool_each_out(p->class[i].pool, fn, ctx);
 }

@@ -301,6 +301,10 @@ item *ebb__pool_validated(ebb_pool *p, item *it, ebb_status *ret_why);
 void ebb__pool_put_back(ebb_pool *p, item *it); /* was never lent: no reset */
 void *ebb__pool_lend(ebb_pool *p, item *it, ebb_arena *a, void *site, ebb_status *ret_why);
 
+/* As ebb_pool_acquire and ebb_pool_release, for those who stand between a pool and its user. */
+void *ebb__pool_acquire_at(ebb_pool *p, ebb_arena *a, void *site, ebb_status *ret_why);
+void ebb__pool_release_at(ebb_pool *p, void *object, void *site);
+
 /* ---- wait.c ---------------------------------------------------------------------------------- */
 
 /* With the lock held: somebody waits. Hand the first an item, or a place (NULL). */

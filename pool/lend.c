@@ -365,15 +365,25 @@ static COLD void *acquire_slowly(ebb_pool *p, item *it, ebb_arena *a, void *site
     return it ? ebb__pool_lend(p, it, a, site, ret_why) : NULL;
 }
 
-void *ebb_pool_acquire(ebb_pool *p, ebb_arena *a, ebb_status *ret_why)
+static inline void *acquire_at(ebb_pool *p, ebb_arena *a, void *site, ebb_status *ret_why)
 {
     item *it = magazine_pop(p);
-    if (unlikely(!it) || unlikely(p->looks_out)) return acquire_slowly(p, it, a, CALLER, ret_why);
-    if (!a) return lent(p, it, a, CALLER);
-    if (unlikely(!is_easily_tied(a))) return ebb__pool_lend(p, it, a, CALLER, ret_why);
+    if (unlikely(!it) || unlikely(p->looks_out)) return acquire_slowly(p, it, a, site, ret_why);
+    if (!a) return lent(p, it, a, site);
+    if (unlikely(!is_easily_tied(a))) return ebb__pool_lend(p, it, a, site, ret_why);
     it->hold.run = come_home;
     cleanup_link(&((hold *)record_of(a->undo))->first, &it->hold);
-    return lent(p, it, a, CALLER);
+    return lent(p, it, a, site);
+}
+
+void *ebb_pool_acquire(ebb_pool *p, ebb_arena *a, ebb_status *ret_why)
+{
+    return acquire_at(p, a, CALLER, ret_why);
+}
+
+void *ebb__pool_acquire_at(ebb_pool *p, ebb_arena *a, void *site, ebb_status *ret_why)
+{
+    return acquire_at(p, a, site, ret_why);
 }
 
 void *ebb_pool_acquire_by(ebb_pool *p, ebb_arena *a, uint64_t deadline_ns, ebb_status *ret_why)
@@ -445,16 +455,26 @@ static COLD void release_slowly(ebb_pool *p, void *object, void *site)
     take_in(p, it, site);
 }
 
-void ebb_pool_release(ebb_pool *p, void *object)
+static inline void release_at(ebb_pool *p, void *object, void *site)
 {
     item *it = item_of(object);
     if (unlikely(!object) ||
         unlikely(atomic_load_explicit(&it->state, memory_order_relaxed) != state_of(p, OUT))) {
-        release_slowly(p, object, CALLER);
+        release_slowly(p, object, site);
         return;
     }
     untie(it);
-    send_home(p, it, CALLER);
+    send_home(p, it, site);
+}
+
+void ebb_pool_release(ebb_pool *p, void *object)
+{
+    release_at(p, object, CALLER);
+}
+
+void ebb__pool_release_at(ebb_pool *p, void *object, void *site)
+{
+    release_at(p, object, site);
 }
 
 void ebb_pool_discard(ebb_pool *p, void *object)

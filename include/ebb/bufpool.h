@@ -1,26 +1,34 @@
 /*
- * ebb/bufpool.h: buffers that are borrowed for a request and keep their memory: for serializing
- * into, reading into, compressing into.
+ * ebb/bufpool.h: pools of byte buffers: borrowed for a request, home when it ends.
  *
- *     ebb_buf *out = ebb_buf_large(a, NULL);               // the scope's, until it ends
- *     if (!out) return 503;
- *     ebb_builder_append(&out->text, EBB_STR("{\"id\":"));
- *     ebb_builder_u64(&out->text, id);
- *     send(fd, out->text.ptr, ebb_builder_len(&out->text), 0);
- *     ebb_buf_release(&out);                               // or leave it to the scope's end
+ *     ebb_buf *b = ebb_bufpool_small(a, NULL);       // 1 KiB of the process's own pool
+ *     if (!b || !ebb_buf_append(b, head, head_len)) return 503;
+ *     ...
+ *     write(fd, b->ptr, b->len);                     // at the end of a's scope it goes home
  *
- * A buffer is a string builder (ebb/builder.h) with memory of its own, which is there already: all
- * that a builder can do it can, and it grows as one does. When it goes home it is emptied and keeps
- * what it has grown to, unless that is more than twice what is really used of such buffers: the
- * 95th percentile, old uses counting less and less. One request in a thousand that needs a megabyte
- * so does not make every buffer a megabyte. (The idea is Aliaksandr Valialkin's, of bytebufferpool
- * for Go.)
+ *     ebb_builder text = ebb_buf_builder(b);         // the same storage, with the builder's calls
+ *     ebb_builder_printf(&text, "%d", n);
+ *     ebb_str answer = ebb_buf_finish(b, &text);     // in the buffer, and as long as it
  *
- * For what must outlive a step of the request, or would be moved about as it grows: 64 KiB that are
- * there cost nothing, in the arena they are taken anew each time. Not for small texts: a builder in
- * the scope's own arena is as fast.
+ * For what is written, sent and forgotten: answers, frames, rows on their way out. Not for what is
+ * to stay: a builder in the scope's own arena (ebb/builder.h) leaves no copy to be made, and is as
+ * fast for a few hundred bytes. A buffer pays where the bytes are many, since its pages are warm,
+ * and where they outlive the scope (ebb_buf_move, ebb_buf_detach).
  *
- * Buffers lie in object pools (ebb/pool.h), one for each size, and all that is said there holds.
+ * A pool has size classes, each four times the one before; each class is an object pool
+ * (ebb/pool.h), from which come the magazines of threads, waiting, the reports of what is released
+ * twice, and EBB_POOL=off. A buffer grows as it is written, and belongs to the class that it was
+ * lent from.
+ *
+ * So that one large answer does not make every buffer large, a class keeps a histogram of how many
+ * bytes were really used, in which old uses fade. A buffer above twice the 95th percentile of it,
+ * and above the size of its class, is let go when it comes home. (That a percentile of use should
+ * say what a pool keeps is the idea of Aliaksandr Valialkin's bytebufferpool; it calibrates once in
+ * 42,000 calls, and by the class.)
+ *
+ * Memory: the pool's own, counted in no arena's and no budget's, whoever grows it. Growing neither
+ * sticks nor jumps: it says false, and the buffer is as it was. A buffer costs some 500 bytes more
+ * than its capacity.
  */
 #ifndef EBB_BUFPOOL_H
 #define EBB_BUFPOOL_H
@@ -28,33 +36,42 @@
 #include "builder.h"
 #include "pool.h"
 
+#include <string.h>
+
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-/** Buffers of several sizes. Synchronized, but for destroy. */
+/** A pool of buffers. Synchronized: any thread may call any function of it at once, but for
+    destroy. */
 typedef struct ebb_bufpool ebb_bufpool;
 
-/** A buffer. Handoff, with the scope that it was acquired for. */
+/** A buffer that is lent. `ptr` holds `len` bytes, and has room for `cap`; the bytes behind `len`
+    are what somebody left there. You may write into them, and set `len` up to `cap`.
+    Handoff: of the thread that holds its scope. */
 typedef struct ebb_buf {
-    ebb_builder text; /**< to be used; empty at first. Its memory is the buffer's, not the scope's:
-    a
-                           failure does not jump out of ebb_try, see ebb_builder_failed */
-    struct ebb__bufs *ebb__of;
-    uint32_t ebb__uses;
+    char *ptr; /**< changes as it grows */
+    size_t len, cap;
+    /* private */
+    size_t ebb__peak, ebb__lent; /* most used before it was cleared; capacity when lent */
+    ebb_arena *ebb__arena;
+    void *ebb__class;
+    uint32_t ebb__random;
+    bool ebb__building;
 } ebb_buf;
 
-/** Sizes there may be: least, four times that, and so on, to most. */
-#define EBB_BUFPOOL_SIZES 8
-
-/** What a pool of buffers is to be like. */
+/** What a pool is to be like: EBB_BUFPOOL_PARAMS_INIT, or zeroes, which mean what the comments
+    say. */
 typedef struct ebb_bufpool_params {
-    const char *name;  /**< for reports; copied; NULL: "?" */
-    size_t least;      /**< bytes of the smallest; a power of two from 256; 0: 1 KiB */
-    size_t most;       /**< the largest has so many at least; 0: 64 KiB; at most 1 GiB */
-    uint32_t min_size; /**< of each size made beforehand */
-    uint32_t max_size; /**< of each size at most; 0: 2^31 */
-    uint32_t idle_ms;  /**< as in ebb_pool_params */
+    const char *name;   /**< for reports and statistics; copied, up to 31 bytes; NULL: "buffers" */
+    size_t size;        /**< of the smallest class; 0: 1 KiB */
+    size_t largest;     /**< the largest class has at least this; 0: as the smallest, so that there
+                             is one class. At most EBB_BUFPOOL_CLASSES there are */
+    uint32_t min_count; /**< buffers of the smallest class made beforehand */
+    uint32_t max_count; /**< of each class, idle and lent; 0: 2^31 */
+    size_t max_bytes;   /**< while all its buffers, lent ones included, have more capacity than this
+                             in all, those that come home are let go; 0: no bound */
+    uint32_t idle_ms;   /**< as of ebb_pool_params */
 } ebb_bufpool_params;
 
 /* clang-format off */
@@ -65,66 +82,172 @@ typedef struct ebb_bufpool_params {
 #endif
 /* clang-format on */
 
-/** Return a new pool of buffers. Fails: NULL, and *@ret_why (may be NULL): EBB_E_INVALID, reported
-    as misuse: more sizes than EBB_BUFPOOL_SIZES, least is wrong; EBB_E_MEMORY. */
+/** The most classes of a pool: 1 KiB to 4 GiB. */
+#define EBB_BUFPOOL_CLASSES 12
+
+/* ---- a pool's life --------------------------------------------------------------------------- */
+
+/**
+ * Return a new pool. @params NULL: all zeroes.
+ * Lifetime: until ebb_bufpool_destroy; copies *@params.
+ * Fails: NULL, nothing left behind, and *@ret_why (may be NULL): EBB_E_INVALID (largest below size,
+ * or more classes than there may be, or min_count above max_count; said in a misuse report) or
+ * EBB_E_MEMORY.
+ * Cost: min_count buffers are made.
+ */
 EBB_API ebb_bufpool *ebb_bufpool_create(const ebb_bufpool_params *params, ebb_status *ret_why);
 
-/** Destroy it; as ebb_pool_destroy, for each size. */
-EBB_API void ebb_bufpool_destroy(ebb_bufpool **b);
+/**
+ * Destroy all buffers and the pool, and null the handle. As with ebb_pool_destroy all must be home:
+ * else that is misuse, reported with who holds the oldest, and what is out still goes home to it.
+ * Threads: no other may be using the pool.
+ */
+EBB_API void ebb_bufpool_destroy(ebb_bufpool **bufpool);
+
+/** Destroy idle buffers down to min_count. Return how many. Cost: a lock a class, and the
+    destroys. */
+EBB_API size_t ebb_bufpool_trim(ebb_bufpool *bufpool);
 
 /**
- * Return an empty buffer with room for @at_least bytes, of the smallest size that has it; what no
- * size has it grows to. In scope of @a, or until ebb_buf_release if @a is NULL; see
- * ebb_pool_acquire.
- * Fails: NULL, and *@ret_why, as ebb_pool_acquire; EBB_E_MEMORY if it can't grow to @at_least.
+ * Return the pool of the whole process: classes of 1, 4, 16 and 64 KiB, any number of buffers,
+ * 64 MiB kept. The first call makes it. static, until ebb_bufpool_shared_destroy.
+ * Fails: NULL: no memory.
+ */
+EBB_API ebb_bufpool *ebb_bufpool_shared(void);
+
+/** Destroy the pool of the process, as ebb_bufpool_destroy does, for leak checkers. The next call
+    of ebb_bufpool_shared makes another. */
+EBB_API void ebb_bufpool_shared_destroy(void);
+
+/* ---- borrowing ------------------------------------------------------------------------------- */
+
+/**
+ * Return an empty buffer with capacity for @at_least bytes, of the smallest class that has them;
+ * above the largest class, one of that which grows now. In scope of @a: it goes home when @a ends,
+ * is reset, or rewinds past this moment, unless it was released before. @a NULL: it is out until
+ * ebb_buf_release.
+ * Fails: NULL, and *@ret_why (may be NULL): EBB_E_EXHAUSTED (max_count of that class are out),
+ * EBB_E_MEMORY, or what ebb_failed(@a) says. @a is as it was: this neither sticks nor jumps.
+ * Cost: constant, from the thread's magazine; else a lock, or making one.
  * Threads: the holder of @a.
  */
-EBB_API ebb_buf *ebb_bufpool_acquire(ebb_bufpool *b, ebb_arena *a, size_t at_least,
+EBB_API ebb_buf *ebb_bufpool_acquire(ebb_bufpool *bufpool, ebb_arena *a, size_t at_least,
                                      ebb_status *ret_why);
 
-/** As ebb_bufpool_acquire, but waits until @deadline_ns for one of that size; see
-    ebb_pool_acquire_by. */
-EBB_API ebb_buf *ebb_bufpool_acquire_by(ebb_bufpool *b, ebb_arena *a, size_t at_least,
-                                        uint64_t deadline_ns, ebb_status *ret_why);
+/** As ebb_bufpool_acquire, of 1 KiB, from ebb_bufpool_shared(). */
+EBB_API ebb_buf *ebb_bufpool_small(ebb_arena *a, ebb_status *ret_why);
 
-/** Send *@buf home, and null it. NULL is ignored. Threads: as ebb_pool_release. */
-EBB_API void ebb_buf_release(ebb_buf **buf);
-
-/** Lend @buf to @to instead; see ebb_pool_move. */
-EBB_API bool ebb_buf_move(ebb_buf *buf, ebb_arena *to);
-
-/** Return the pool of the buffers that have room for @bytes, for trimming, waiting without
-    blocking, and statistics. It is the buffers' own: don't release or destroy by it. Its objects
-    are ebb_buf. */
-EBB_API ebb_pool *ebb_bufpool_size(ebb_bufpool *b, size_t bytes);
-
-/** Return the buffer that was taken by ebb_pool_take(@wait) of ebb_bufpool_size. @object may be
-    NULL. */
-EBB_API ebb_buf *ebb_buf_from(void *object);
-
-/** What a size is used for. */
-typedef struct ebb_bufpool_stats {
-    size_t size;       /**< bytes that one has from the beginning */
-    size_t used_p95;   /**< of them used, by 95 in 100, lately; to a quarter; one in sixteen is
-    looked
-                            at */
-    size_t kept_most;  /**< one that has grown larger gives its memory back when it goes home */
-    uint64_t outsized; /**< that have done so */
-    ebb_pool_stats pool;
-} ebb_bufpool_stats;
-
-/** Fill *@ret_stats for the size that has room for @bytes. */
-EBB_API void ebb_bufpool_get_stats(ebb_bufpool *b, size_t bytes, ebb_bufpool_stats *ret_stats);
+/** As ebb_bufpool_acquire, of 64 KiB, from ebb_bufpool_shared(). */
+EBB_API ebb_buf *ebb_bufpool_large(ebb_arena *a, ebb_status *ret_why);
 
 /**
- * Ready-made: a buffer of 1 KiB, or of 64 KiB, of pools of the process that are made at their first
- * use; as ebb_bufpool_acquire.
+ * Send @b home before its scope ends. NULL is ignored. What is not out is misuse, reported with
+ * where it was acquired and where it was released before.
+ * Lifetime: @b and its bytes are dead. Cost: constant.
+ * Threads: the holder of its scope; any, if it was acquired for none.
  */
-EBB_API ebb_buf *ebb_buf_small(ebb_arena *a, ebb_status *ret_why);
-EBB_API ebb_buf *ebb_buf_large(ebb_arena *a, ebb_status *ret_why);
+EBB_API void ebb_buf_release(ebb_buf *b);
 
-/** Return the pool of those, for trimming, limits and statistics; NULL: out of memory. */
-EBB_API ebb_bufpool *ebb_bufpool_common(void);
+/**
+ * Lend @b to @to instead, from this moment of @to on; NULL: to nobody's scope.
+ * Fails: false, nothing changed: @to has no memory or has failed, or @b is not out (misuse).
+ * Threads: the holder of both scopes.
+ */
+EBB_API bool ebb_buf_move(ebb_buf *b, ebb_arena *to);
+
+/**
+ * Take @b out of its scope and of the pool's max_count, to be kept for long. Return @b; NULL: it is
+ * not out (misuse).
+ * Lifetime: until ebb_buf_release, before the pool is destroyed.
+ * Threads: as ebb_buf_release.
+ */
+EBB_API ebb_buf *ebb_buf_detach(ebb_buf *b);
+
+/* ---- bytes ----------------------------------------------------------------------------------- */
+
+/**
+ * Make room for @size bytes behind b->len; growing doubles the capacity at least.
+ * Lifetime: b->ptr may change; pointers to its bytes are then dead.
+ * Fails: false: no memory, or the sum overflows, or a builder has it; @b is unchanged.
+ * Cost: amortised O(1) a byte.
+ */
+EBB_API bool ebb_buf_reserve(ebb_buf *b, size_t size);
+
+/** Append @size bytes at @data (borrowed; not of this buffer). Fails as ebb_buf_reserve. */
+static inline bool ebb_buf_append(ebb_buf *b, const void *data, size_t size)
+{
+    if (size > b->cap - b->len && !ebb_buf_reserve(b, size)) return false;
+    if (size) memcpy(b->ptr + b->len, data, size);
+    b->len += size;
+    return true;
+}
+
+/** Begin again at length 0. What was used before counts as use. */
+static inline void ebb_buf_clear(ebb_buf *b)
+{
+    if (b->len > b->ebb__peak) b->ebb__peak = b->len;
+    b->len = 0;
+}
+
+/** Return a view of the bytes; until the buffer grows or goes home. */
+static inline ebb_str ebb_buf_view(const ebb_buf *b)
+{
+    ebb_str s;
+    s.ptr = b->ptr;
+    s.len = b->len;
+    return s;
+}
+
+/* ---- with the string builder ----------------------------------------------------------------- */
+
+/**
+ * Return a builder that goes on behind the bytes of @b, in its storage; when it grows, the buffer
+ * does. Until ebb_buf_finish, append by it alone. Never by ebb_builder_finish, which ends the
+ * buffer's use as such: it is then, as when nobody finishes, let go when it comes home.
+ * In scope of @b. Threads: the holder of @b's scope.
+ */
+EBB_API ebb_builder ebb_buf_builder(ebb_buf *b);
+
+/**
+ * Give what @text, from ebb_buf_builder(@b), has built to @b, and return a view of all its bytes,
+ * which end with a NUL that the length does not count.
+ * Lifetime: as ebb_buf_view. @text is over.
+ * Fails: {NULL, 0} when an append to @text has failed, or there was no memory for the NUL. @b then
+ * has what was appended before; in the first case it grows no more, and is let go when it comes
+ * home.
+ */
+EBB_API ebb_str ebb_buf_finish(ebb_buf *b, ebb_builder *text);
+
+/* ---- what is going on ------------------------------------------------------------------------ */
+
+/** One class. */
+typedef struct ebb_bufpool_class {
+    size_t size;         /**< capacity of a fresh one */
+    size_t percentile;   /**< bytes that 95 of 100 uses fit in: to a quarter of a power of two */
+    size_t keeps;        /**< buffers up to this capacity are kept */
+    ebb_pool_stats pool; /**< what its object pool counts */
+} ebb_bufpool_class;
+
+typedef struct ebb_bufpool_stats {
+    uint64_t acquired, released; /**< of all classes; the difference is what is out */
+    uint64_t kept;               /**< of the released */
+    uint64_t outsized;           /**< let go: above what the class keeps */
+    uint64_t over_limit;         /**< let go: above max_bytes */
+    uint64_t unfinished;         /**< let go: a builder had it */
+    uint64_t grown;              /**< times that one grew */
+    size_t bytes, high_water;    /**< capacity of all buffers, idle and out; the most there was */
+    unsigned class_count;
+    ebb_bufpool_class of[EBB_BUFPOOL_CLASSES];
+} ebb_bufpool_stats;
+
+/** Fill *@ret_stats; how exact, see ebb_pool_get_stats. Cost: a lock and O(buffers) a class.
+    Threads: any. */
+EBB_API void ebb_bufpool_get_stats(ebb_bufpool *bufpool, ebb_bufpool_stats *ret_stats);
+
+/** Call @fn for each buffer that is out, with where it was acquired; see ebb_pool_each_out. */
+EBB_API void ebb_bufpool_each_out(ebb_bufpool *bufpool,
+                                  void (*fn)(void *ctx, const void *buf, const void *site),
+                                  void *ctx);
 
 #ifdef __cplusplus
 }
