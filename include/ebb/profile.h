@@ -29,7 +29,7 @@ typedef struct ebb_profile {
     uint32_t reserve;   /**< bytes that ebb_recover opens; 0: 1 KiB; see ebb_arena_set_limit */
     uint8_t percentile; /**< of scopes, that the learned sizes should fit; 0 or above 100: 75 */
     bool wipe;          /**< zero what was used when it ends, resets, rewinds or shrinks */
-    bool long_lived;     /**< what its scopes read of roots and caches (ebb/share.h) they count, so
+    bool long_lived;    /**< what its scopes read of roots and caches (ebb/share.h) they count, so
                               that they hold back nothing that is replaced meanwhile */
     uint32_t ebb__start; /* what a scope begins with, learned; 0: not begun yet */
     uint32_t ebb__reserved2;

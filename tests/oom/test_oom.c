@@ -309,6 +309,57 @@ static void named(void)
     ebb_symtab_destroy(&t);
 }
 
+static bool is_text(void *ctx, const void *root)
+{
+    return strcmp(ctx, root) == 0;
+}
+
+static ebb_shared *share(const char *text, size_t size, ebb_shared *with)
+{
+    ebb_arena *a = ebb_shared_begin("shared");
+    char *copy = ebb_strdup(a, text);
+    use(ebb_alloc(a, size), size);
+    defer(a);
+    bool ok = !with || ebb_shared_hold_for(with, a);
+    ebb_shared *s = ok ? ebb_shared_seal(&a, copy, NULL) : NULL;
+    ebb_arena_destroy(&a);
+    if (s && ebb_shared_validate(s)) abort();
+    return s;
+}
+
+/* What can't be shared, held, put or set stays its holder's. */
+static void shared(void)
+{
+    static ebb_profile patient = EBB_PROFILE("patient", .long_lived = true);
+    ebb_root root = EBB_ROOT_INIT;
+    ebb_canon *c = ebb_canon_create();
+    ebb_arena *a = ebb_scope_begin(NULL), *b = ebb_scope_begin(&patient);
+    for (int i = 0; i < 24; i++) {
+        char text[16];
+        snprintf(text, sizeof text, "%d", i % 16);
+        ebb_shared *s = share(text, (size_t)i * 100, NULL), *t = s ? share("over", 10, s) : NULL;
+        const uint64_t hash = (uint64_t)(i % 16) << 58 | (uint64_t)(i % 16);
+        if (s && c && ebb_canon_put(c, hash, is_text, text, &s)) {
+            ebb_shared *same = ebb_canon_find(c, hash, is_text, text);
+            if (same != s) abort();
+            ebb_shared_drop(&same);
+        }
+        if (s && ebb_shared_hold_for(s, a) && !is_text(text, ebb_shared_get(s))) abort();
+        if (!ebb_root_set(&root, &s)) ebb_shared_drop(&s);
+        const char *in_a = ebb_root_get(&root, a, NULL), *in_b = ebb_root_get(&root, b, NULL);
+        if (in_a && in_b && in_a != in_b) abort();
+        ebb_shared_drop(&t);
+    }
+    ebb_shared *none = NULL;
+    ebb_scope_end(&a);
+    ebb_scope_end(&b);
+    ebb_canon_destroy(&c);
+    if (!ebb_root_set(&root, &none)) abort(); /* there is what the others have just given back */
+    ebb_share_stats left;
+    ebb_share_get_stats(&left);
+    if (left.alive + left.weak + left.deferred + left.readers > 0) abort();
+}
+
 static const struct {
     const char *name;
     scenario *run;
@@ -316,7 +367,7 @@ static const struct {
     {"created", created},     {"scoped", scoped},     {"family", family}, {"grown", grown},
     {"tried", tried},         {"budgeted", budgeted}, {"hooked", hooked}, {"profiled", profiled},
     {"decorated", decorated}, {"marked", marked},     {"copied", copied}, {"watched", watched},
-    {"named", named},
+    {"named", named},         {"shared", shared},
 };
 enum { SCENARIOS = sizeof scenarios / sizeof *scenarios };
 
