@@ -26,7 +26,7 @@ static uint32_t tag_of(uint64_t hash)
 void ebb__policy_insert(ebb__policy *p, ebb__policy_node *node, uint64_t hash, size_t bytes)
 {
     node->bytes = bytes;
-    node->tag = tag_of(hash);
+    atomic_store_explicit(&node->tag, tag_of(hash), memory_order_relaxed);
     p->len++;
     p->bytes += bytes;
     p->kind->insert(p, node);

@@ -13,9 +13,15 @@
  *                         +--> remove: expired, invalidated; nothing is remembered
  *
  * S3-FIFO (Yang, Zhang, Qiu, Yue, Rashmi: "FIFO queues are all you need for cache eviction", SOSP
- * 2023). New keys enter a small queue; those hit there again pass to the main one, the others
- * leave, and are remembered for as many evictions as the main queue has entries. What is asked for
- * again by then enters the main queue at once. The main queue is a clock with counts up to 3.
+ * 2023). New keys enter a small queue; those hit there pass to the main one, the others leave, and
+ * are remembered for as many evictions as the main queue has entries. What is asked for again by
+ * then enters the main queue at once. The main queue is a clock with counts up to 3.
+ *
+ * Ours differs in two points, both of which the bench has shown to be worth it. One hit is enough
+ * to pass, not two. And the small queue is not always a tenth: if what has just left the small
+ * queue is asked for again, a longer one would have had it; if it has just left the main queue, a
+ * longer main queue would. Each such hit moves the border a little, until both are worth the same.
+ * (The idea is ARC's: Megiddo and Modha, FAST 2003; the paper's own S3-FIFO-D is akin.)
  *
  * LRU by stamp. An exact LRU moves an entry at each hit, under a lock. Here a hit writes the number
  * of the present tick into the node, at most once a tick; a tick is over when as many nodes have
@@ -26,7 +32,8 @@
  * Invariants
  *   a node is in at most one policy, and in one of its queues
  *   len and bytes are the sums over the nodes that are in
- *   a node's mark may change at any moment; all else of it, under the lock
+ *   a node's mark may change at any moment; all else of it, under the lock; its tag is atomic since
+ *   who touches a node that has left may read it while it enters again
  */
 #ifndef EBB_SHARE_POLICY_H
 #define EBB_SHARE_POLICY_H
@@ -42,7 +49,7 @@ typedef struct ebb__policy ebb__policy;
 typedef struct ebb__policy_node {
     ebb_link at;
     size_t bytes;          /* what it takes of max_bytes; as given to insert */
-    uint32_t tag;          /* of its key's hash: by it the key is remembered */
+    _Atomic uint32_t tag;  /* of its key's hash: by it the key is remembered */
     uint32_t queue;        /* which; the policy's own */
     _Atomic uint32_t mark; /* S3-FIFO: hits, up to 3. LRU: the tick of the last hit */
 } ebb__policy_node;
@@ -82,13 +89,13 @@ struct ebb__policy {
         struct {
             ebb_list small, main;
             size_t small_bytes;
-            ebb__ghosts ghosts;
+            double share; /* of the limits, that the small queue may take */
+            ebb__ghosts of_small, of_main;
         } s3;
         struct {
-            ebb_storage ring;
-            uint32_t oldest;          /* the tick of the ring's oldest queue */
-            _Atomic uint32_t touched; /* in this tick */
-            _Atomic uint32_t quantum; /* that many make a tick */
+            ebb_storage room; /* of the ring of queues, and of what readers write */
+            uint32_t oldest;  /* the tick of the ring's oldest queue */
+            _Atomic uint32_t quantum, sample;
         } lru;
         void *own; /* of a policy that is not the library's */
     };

@@ -16,13 +16,29 @@
 enum {
     RING = 64,      /* queues: ticks that are told apart */
     PER_CACHE = 32, /* ticks in which as many nodes are touched as there are entries */
+    SAMPLE = 8,   /* of a large cache's nodes one in so many is counted: readers share the count */
+    LARGE = 1024, /* entries */
+    LINE = 64
 };
+
+/* What readers write lies apart from what they read. */
+typedef struct ring {
+    ebb_list queue[RING];
+    char apart[LINE];
+    _Atomic uint32_t touched; /* in this tick, of those that are counted */
+    char apart_too[LINE];
+} ring;
+
+static ring *ring_of(const ebb__policy *p)
+{
+    return p->lru.room.ptr;
+}
 
 static ebb_list *queue_of(const ebb__policy *p, uint32_t tick)
 {
     uint32_t oldest = p->lru.oldest;
     if ((int32_t)(tick - oldest) < 0) tick = oldest;
-    return (ebb_list *)p->lru.ring.ptr + tick % RING;
+    return &ring_of(p)->queue[tick % RING];
 }
 
 /* The queue of the oldest tick becomes the head of the next one's. */
@@ -35,8 +51,7 @@ static void drop_oldest(ebb__policy *p)
     p->lru.oldest++;
 }
 
-/* Ticks pass by hits alone; after RING merges all nodes are in one queue, that has but to be moved.
-   */
+/* Ticks pass by hits alone; after RING merges all is in one queue, that has but to be moved. */
 static uint32_t catch_up(ebb__policy *p)
 {
     uint32_t now = atomic_load_explicit(&p->full, memory_order_relaxed);
@@ -54,25 +69,27 @@ static bool init(ebb__policy *p)
 {
     atomic_init(&p->full, 1);
     p->lru.oldest = 1;
-    if (!ebb_storage_grow(p->home, &p->lru.ring, 0, RING * sizeof(ebb_list))) return false;
-    memset(p->lru.ring.ptr, 0, RING * sizeof(ebb_list));
+    if (!ebb_storage_grow(p->home, &p->lru.room, 0, sizeof(ring))) return false;
+    memset(p->lru.room.ptr, 0, sizeof(ring));
     return true;
 }
 
 static void fini(ebb__policy *p)
 {
-    ebb_storage_release(p->home, &p->lru.ring);
+    ebb_storage_release(p->home, &p->lru.room);
 }
 
-/* Count a node that is the first time touched in this tick; one of those who are too many ends it.
-   */
-static void count_touch(ebb__policy *p, uint32_t now)
+/* Count a node that is touched for the first time in this tick; who is too many ends it. */
+static void count_touch(ebb__policy *p, const ebb__policy_node *node, uint32_t now)
 {
-    uint32_t touched = 1 + atomic_fetch_add_explicit(&p->lru.touched, 1, memory_order_relaxed);
+    uint32_t lot = atomic_load_explicit(&node->tag, memory_order_relaxed);
+    if (lot & atomic_load_explicit(&p->lru.sample, memory_order_relaxed)) return;
+    _Atomic uint32_t *count = &ring_of(p)->touched;
+    uint32_t touched = 1 + atomic_fetch_add_explicit(count, 1, memory_order_relaxed);
     if (touched <= atomic_load_explicit(&p->lru.quantum, memory_order_relaxed)) return;
     if (atomic_compare_exchange_strong_explicit(&p->full, &now, now + 1, memory_order_relaxed,
                                                 memory_order_relaxed))
-        atomic_store_explicit(&p->lru.touched, 0, memory_order_relaxed);
+        atomic_store_explicit(count, 0, memory_order_relaxed);
 }
 
 static void mark(ebb__policy *p, ebb__policy_node *node, uint32_t was)
@@ -80,7 +97,7 @@ static void mark(ebb__policy *p, ebb__policy_node *node, uint32_t was)
     (void)was;
     uint32_t now = atomic_load_explicit(&p->full, memory_order_relaxed);
     atomic_store_explicit(&node->mark, now, memory_order_relaxed);
-    count_touch(p, now);
+    count_touch(p, node, now);
 }
 
 static void file(ebb__policy *p, ebb__policy_node *node, uint32_t tick)
@@ -94,15 +111,22 @@ static void leave(ebb__policy *p, ebb__policy_node *node)
     ebb_list_remove(queue_of(p, node->queue), &node->at);
 }
 
+static void set_quantum(ebb__policy *p)
+{
+    uint32_t sample = p->len < LARGE ? 1 : SAMPLE;
+    size_t quantum = p->len / PER_CACHE / sample;
+    if (quantum > INT32_MAX) quantum = INT32_MAX;
+    atomic_store_explicit(&p->lru.quantum, (uint32_t)quantum, memory_order_relaxed);
+    atomic_store_explicit(&p->lru.sample, sample - 1, memory_order_relaxed);
+}
+
 static void insert(ebb__policy *p, ebb__policy_node *node)
 {
     uint32_t now = catch_up(p);
-    size_t quantum = p->len / PER_CACHE;
-    atomic_store_explicit(&p->lru.quantum, quantum < INT32_MAX ? (uint32_t)quantum : INT32_MAX,
-                          memory_order_relaxed);
+    set_quantum(p);
     atomic_store_explicit(&node->mark, now, memory_order_relaxed);
     file(p, node, now);
-    count_touch(p, now);
+    count_touch(p, node, now);
 }
 
 /* The first of the oldest queue that is not empty; there is one. */
@@ -112,25 +136,23 @@ static ebb__policy_node *first(ebb__policy *p)
     return EBB_LIST_ITEM(queue_of(p, p->lru.oldest)->first, ebb__policy_node, at);
 }
 
-/* Readers go on stamping meanwhile, but what they have stamped now is not older than `now`. */
+/* Readers go on stamping meanwhile, but what they have stamped now is not older than `now`. Who has
+   met as many pinned nodes in a row as there are has met all. */
 static ebb__policy_node *victim(ebb__policy *p, ebb__policy_pinned *pinned, void *ctx)
 {
     uint32_t now = catch_up(p);
-    for (size_t held = p->len;;) {
+    for (size_t held = 0; held <= p->len;) {
         ebb__policy_node *node = first(p);
         uint32_t stamp = atomic_load_explicit(&node->mark, memory_order_relaxed);
         if ((int32_t)(stamp - now) > 0) stamp = now;
-        if ((int32_t)(stamp - node->queue) > 0) {
-            leave(p, node);
-            file(p, node, stamp);
-            continue;
-        }
-        bool held_now = pinned && pinned(ctx, node);
-        if (held_now && held-- == 0) return NULL;
+        bool touched = (int32_t)(stamp - node->queue) > 0;
+        bool stays = touched || (pinned && pinned(ctx, node));
         leave(p, node);
-        if (!held_now) return node;
-        file(p, node, now);
+        if (!stays) return node;
+        file(p, node, touched ? stamp : now);
+        held = touched ? 0 : held + 1;
     }
+    return NULL;
 }
 
 static void recount(ebb__policy *p, ebb__policy_node *node, size_t bytes)

@@ -6,6 +6,7 @@
  *   LRU         exact: each hit moves the entry, which would need a lock
  *   SIEVE       Zhang, Yang, Yue, Vigfusson, Rashmi: "SIEVE is simpler than LRU", NSDI 2024
  *   ARC         Megiddo, Modha: "ARC: a self-tuning, low overhead replacement cache", FAST 2003
+ *   S3-FIFO 10%  as published: a small queue of a tenth, two hits to leave it for the main one
  *   W-TinyLFU   Einziger, Friedman, Manes: "TinyLFU", ACM ToS 2017; a window of 1 %, as published
  *
  * Their state is freed with the process.
@@ -18,7 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LEARN_ALL = UINT32_MAX }; /* as `full`: each hit is reported */
+static const uint32_t LEARN_ALL = UINT32_MAX; /* as `full`: each hit is reported */
 
 enum { LISTS = 3 };
 typedef struct state {
@@ -166,7 +167,8 @@ static void move_back(ebb__policy *p, ebb__policy_node *node, uint32_t was)
 static const ebb__policy_kind fifo = POLICY("FIFO", init_deaf, insert, mark_once, oldest, leave);
 static const ebb__policy_kind clock_kind =
     POLICY("CLOCK", init_bit, insert, mark_once, clock_victim, leave);
-static const ebb__policy_kind lru = POLICY("LRU, exact", init_all, insert, move_back, oldest, leave);
+static const ebb__policy_kind lru =
+    POLICY("LRU, exact", init_all, insert, move_back, oldest, leave);
 
 /* ---- SIEVE ----------------------------------------------------------------------------------- */
 
@@ -308,11 +310,74 @@ static const ebb__policy_kind arc = {
     .check = check,
 };
 
+/* ---- S3-FIFO as published -------------------------------------------------------------------- */
+
+enum { SMALL = 0, MAIN = 1, MARK_MOST = 3, MARK_MAIN = 2 };
+static const double small_part = 0.1;
+
+static bool s3_init(ebb__policy *p)
+{
+    arc_init(p);
+    atomic_store(&p->full, MARK_MOST);
+    return true;
+}
+
+static void s3_insert(ebb__policy *p, ebb__policy_node *node)
+{
+    ghosts *g = state_of(p)->ghosts;
+    ghost *was = find_ghost(g, node->tag);
+    if (was) drop_ghost(g, was);
+    set_mark(node, 0);
+    enter(p, node, was ? MAIN : SMALL);
+}
+
+static void s3_hit(ebb__policy *p, ebb__policy_node *node, uint32_t was)
+{
+    (void)p;
+    set_mark(node, was + 1);
+}
+
+static void s3_remember(ebb__policy *p, uint32_t tag)
+{
+    ghosts *g = state_of(p)->ghosts;
+    add_ghost(g, tag, 0);
+    while (g->list[0].len > state_of(p)->list[MAIN].len + 1)
+        drop_ghost(g, EBB_LIST_ITEM(g->list[0].first, ghost, at));
+}
+
+static ebb__policy_node *s3_victim(ebb__policy *p, ebb__policy_pinned *pinned, void *ctx)
+{
+    (void)pinned, (void)ctx;
+    for (;;) {
+        bool small = first(p, SMALL) && (!first(p, MAIN) || part_is_over(p, SMALL, small_part));
+        ebb__policy_node *node = take(p, first(p, small ? SMALL : MAIN));
+        uint32_t hits = mark_of(node);
+        if (small ? hits < MARK_MAIN : !hits) {
+            if (small) s3_remember(p, node->tag);
+            return node;
+        }
+        set_mark(node, small ? 0 : hits - 1);
+        enter(p, node, MAIN);
+    }
+}
+
+static const ebb__policy_kind s3_published = {
+    .name = "S3-FIFO 10%",
+    .init = s3_init,
+    .fini = arc_fini,
+    .insert = s3_insert,
+    .mark = s3_hit,
+    .victim = s3_victim,
+    .remove = leave,
+    .recount = recount,
+    .check = check,
+};
+
 /* ---- W-TinyLFU ------------------------------------------------------------------------------- */
 
 /* New keys pass through a window of 1 %. Who would leave it takes the place of who would leave the
-   main part only if it has been asked for more often, by a sketch of counts: four rows, of which the
-   least counts, halved after ten requests for each entry. The main part is a segmented LRU. */
+   main part only if it has been asked for more often, by a sketch of counts: four rows, of which
+   the least counts, halved after ten requests for each entry. The main part is a segmented LRU. */
 enum { WINDOW = 0, PROBATION = 1, SAFE = 2 };
 enum { ROWS = 4, COUNT_MOST = 15, PER_ENTRY = 10 };
 static const double window_part = 0.01, safe_part = 0.99 * 0.8;
@@ -376,6 +441,7 @@ static void tiny_fini(ebb__policy *p)
 static void tiny_insert(ebb__policy *p, ebb__policy_node *node)
 {
     count_request(p, node->tag);
+    while (part_is_over(p, WINDOW, window_part)) enter(p, take(p, first(p, WINDOW)), PROBATION);
     enter(p, node, WINDOW);
 }
 
@@ -414,6 +480,8 @@ static const ebb__policy_kind tiny_lfu = {
 
 /* ---- all ------------------------------------------------------------------------------------- */
 
-const ebb__policy_kind *const sim_kinds[] = {&ebb__policy_s3_fifo, &ebb__policy_lru, &lru, &fifo,
-                                             &clock_kind,          &sieve,           &arc, &tiny_lfu};
+const ebb__policy_kind *const sim_kinds[] = {
+    &ebb__policy_s3_fifo, &ebb__policy_lru, &s3_published, &lru,      &fifo,
+    &clock_kind,          &sieve,           &arc,          &tiny_lfu,
+};
 const size_t sim_kind_count = sizeof sim_kinds / sizeof *sim_kinds;

@@ -1,12 +1,14 @@
 /*
  * bench/cache/ratios.c: how often each policy has what is asked for. Runs alone:
  *
- *     bench-cache-ratios                            the synthetic traces, at 1, 5, 10 and 25 % of the keys
- *     bench-cache-ratios --trace FILE [--sizes ...]  a trace of yours
+ *     bench-cache-ratios                 the synthetic traces, at 1, 5, 10 and 25 % of the keys
+ *     bench-cache-ratios --trace FILE    a trace of yours
+ *     --sizes LIST                       other sizes
  *
  * Sizes are parted by commas: `500` is entries, `64K` (M, G) bytes, `5%` a part of the keys, or of
  * their bytes where the file gives them. One line for each result, fields parted by tabs:
  *
+ *     set    SET  seed
  *     ratio  SET  TRACE  is-loop  SIZE  POLICY  hits in points  bytes hit in points
  */
 #include "sim.h"
@@ -19,7 +21,6 @@ static const char *const set_names[SETS] = {"tuned", "held out"};
 
 typedef struct options {
     const char *file, *sizes;
-    bool quick;
 } options;
 
 /* ---- sizes ----------------------------------------------------------------------------------- */
@@ -80,13 +81,15 @@ static void run_trace(const char *set, const trace *t, const char *sizes)
 
 static void run_synthetic(const options *o)
 {
-    for (int set = 0; set < SETS; set++)
+    for (int set = 0; set < SETS; set++) {
+        printf("set\t%s\t%llu\n", set_names[set], (unsigned long long)trace_seeds[set]);
         for (size_t i = 0; i < trace_count; i++) {
             trace t;
             trace_make(&t, set, i);
             run_trace(set_names[set], &t, o->sizes);
             trace_free(&t);
         }
+    }
 }
 
 static void run_file(const options *o)

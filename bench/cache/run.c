@@ -71,8 +71,8 @@ ratio sim_run(const ebb__policy_kind *kind, const trace *t, limits max)
 
 /* ---- the optimum ----------------------------------------------------------------------------- */
 
-/* A heap of the keys that are in, the latest next use first. Those whose key has been used since are
-   stale, and are dropped when they come up. */
+/* A heap of the keys that are in, the latest next use first. Those whose key has been used since
+   are stale, and are dropped when they come up. */
 typedef struct use {
     uint32_t next, key;
 } use;

@@ -1,7 +1,8 @@
 /*
- * bench/cache/trace_file.c: a trace from a file, plain text: one request a line, its key, or `key,size`
- * where sizes in bytes are known. Keys are any text; the last comma parts them from the size. Empty
- * lines, and those that begin with '#', are passed over. Of a key's sizes the first counts.
+ * bench/cache/trace_file.c: a trace from a file, plain text: one request a line, its key, or
+ * `key,size` where sizes in bytes are known. Keys are any text; the last comma parts them from the
+ * size. Empty lines, and those that begin with '#', are passed over. Of a key's sizes the first
+ * counts.
  */
 #include "../harness/harness.h"
 #include "sim.h"

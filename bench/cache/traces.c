@@ -1,8 +1,8 @@
 /*
  * bench/cache/traces.c: the traces that are made. See sim.h; trace_file.c reads one.
  *
- * Each is a function of a random stream and two parameters, so that it is the same on each machine. The
- * held-out set has other seeds and other parameters than the set by which anything was chosen.
+ * Each is a function of a random stream and two parameters, so that it is the same on each machine.
+ * The held-out set has other seeds and other parameters than the set by which anything was chosen.
  */
 #include "../harness/harness.h"
 #include "sim.h"
@@ -57,9 +57,9 @@ static void make_zipf(maker *m)
     free(z.sums);
 }
 
-/* Zipf over half of the keys; now and then the other half is read in order, piece by piece, as by a
-   nightly job. a: the exponent. b: the part of the requests that belongs to scans. */
-static void make_scans(maker *m)
+/* Zipf over half of the keys; now and then a piece of the other half is read in order, as by a job
+   at night. @start: where the scan begins, given where the last one ended. */
+static void make_mixed(maker *m, uint32_t (*start)(maker *m, uint32_t last))
 {
     enum { SCAN = SPACE / 10, HALF = SPACE / 2 };
     zipf z = zipf_make(HALF, m->a);
@@ -68,9 +68,34 @@ static void make_scans(maker *m)
     for (size_t i = 0; i < REQUESTS;) {
         m->key[i++] = (uint32_t)zipf_draw(&z, &m->r);
         if (bench_random_unit(&m->r) > begin) continue;
+        at = start(m, at);
         for (size_t n = 0; n < SCAN && i < REQUESTS; n++) m->key[i++] = HALF + at++ % HALF;
     }
     free(z.sums);
+}
+
+static uint32_t anywhere(maker *m, uint32_t last)
+{
+    (void)last;
+    return (uint32_t)(bench_random_next(&m->r) % SPACE);
+}
+
+static uint32_t further_on(maker *m, uint32_t last)
+{
+    (void)m;
+    return last;
+}
+
+/* a: the exponent. b: the part of the requests that belongs to scans. */
+static void make_scans(maker *m)
+{
+    make_mixed(m, anywhere);
+}
+
+/* The same, but each scan goes on where the last one ended, so that together they are a loop. */
+static void make_zipf_and_loop(maker *m)
+{
+    make_mixed(m, further_on);
 }
 
 /* Round and round. a: the part of the keys that is in the loop. */
@@ -99,8 +124,8 @@ static void make_shifting(maker *m)
     free(z.sums);
 }
 
-/* People come, ask for what is theirs some times, and leave; in between all ask for what is common. a:
-   people at a time. b: requests of each, on average. */
+/* People come, ask for what is theirs some times, and leave; in between all ask for what is common.
+   a: people at a time. b: requests of each, on average. */
 static void make_sessions(maker *m)
 {
     enum { COMMON = SPACE / 10 };
@@ -116,8 +141,7 @@ static void make_sessions(maker *m)
         }
         size_t who = bench_random_next(&m->r) % people;
         m->key[i] = here[who];
-        if (bench_random_unit(&m->r) < 1 / m->b)
-            here[who] = COMMON + next++ % (SPACE - COMMON);
+        if (bench_random_unit(&m->r) < 1 / m->b) here[who] = COMMON + next++ % (SPACE - COMMON);
     }
     free(here);
     free(z.sums);
@@ -132,12 +156,13 @@ typedef struct recipe {
     bool is_loop;
 } recipe;
 
-enum { TRACES = 7 };
+enum { TRACES = 8 };
 static const recipe recipes[SETS][TRACES] = {
     {{"Zipf 0.7", make_zipf, 0.7, 0, false},
      {"Zipf 1.0", make_zipf, 1.0, 0, false},
      {"Zipf 1.2", make_zipf, 1.2, 0, false},
      {"Zipf 0.9, scans", make_scans, 0.9, 0.25, false},
+     {"Zipf 0.9 and a loop", make_zipf_and_loop, 0.9, 0.25, true},
      {"loop of 20 %", make_loop, 0.2, 0, true},
      {"shifting set of 10 %", make_shifting, 0.1, 0.02, false},
      {"sessions, 1500", make_sessions, 1500, 8, false}},
@@ -145,13 +170,14 @@ static const recipe recipes[SETS][TRACES] = {
      {"Zipf 0.95", make_zipf, 0.95, 0, false},
      {"Zipf 1.15", make_zipf, 1.15, 0, false},
      {"Zipf 1.0, scans", make_scans, 1.0, 0.4, false},
+     {"Zipf 1.0 and a loop", make_zipf_and_loop, 1.0, 0.4, true},
      {"loop of 15 %", make_loop, 0.15, 0, true},
      {"shifting set of 6 %", make_shifting, 0.06, 0.01, false},
      {"sessions, 2500", make_sessions, 2500, 5, false}},
 };
 const size_t trace_count = TRACES;
 
-static const uint64_t seeds[SETS] = {20231023, 19661966};
+const uint64_t trace_seeds[SETS] = {20231023, 19661966};
 
 /* Number the keys in order of appearance. */
 static void make_dense(trace *t)
@@ -171,7 +197,7 @@ void trace_make(trace *t, int set, size_t nth)
     *t = (trace){.count = REQUESTS, .space = SPACE, .is_loop = from->is_loop};
     snprintf(t->name, sizeof t->name, "%s", from->name);
     t->key = bench_need(REQUESTS * sizeof *t->key);
-    maker m = {{seeds[set] + nth}, from->a, from->b, t->key};
+    maker m = {{trace_seeds[set] + nth}, from->a, from->b, t->key};
     from->make(&m);
     make_dense(t);
 }

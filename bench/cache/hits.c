@@ -1,0 +1,317 @@
+/*
+ * bench/cache/hits.c: what a hit costs, on one thread and on two at once. Runs alone:
+ *
+ *     bench-cache-hits              raw samples (bench/harness/harness.h)
+ *     --quick, --only WORKLOAD
+ *
+ * 10,000 entries, all there, asked for by Zipf's law with exponent 1; keys are numbers, or texts of
+ * 8 to 16 bytes. Ebb's look-ups are made by requests of 16 each, scope and announcement included;
+ * there is a row for requests of one. With two threads a figure is the CPU time of both by the
+ * number of their look-ups: a wait asleep is not counted, nor is what a shared machine takes away.
+ */
+#include "hits.h"
+
+#include "../harness/harness.h"
+
+#include <ebb/cache.h>
+#include <ebb/ebb.h>
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define COUNT(x) (sizeof(x) / sizeof *(x))
+
+enum { ENTRIES = 10000, ASKED = 1 << 16, PER_REQUEST = 16, TEXT = 24 };
+
+/* ---- keys ------------------------------------------------------------------------------------ */
+
+static ask keys[2][ENTRIES]; /* numbers, texts */
+static ask *asked[2][2];     /* of each, for each thread */
+static uint64_t values[ENTRIES];
+
+static void make_keys(bench_random *r)
+{
+    for (size_t i = 0; i < ENTRIES; i++) {
+        values[i] = i;
+        keys[0][i] = (ask){NULL, bench_random_next(r)};
+        char *text = bench_need(TEXT);
+        int len = snprintf(text, TEXT, "%.*s-%05zu", (int)(2 + i % 9), "tenant-nodes", i);
+        keys[1][i] = (ask){text, (uint64_t)len};
+    }
+}
+
+static size_t draw_rank(const double *sums, bench_random *r)
+{
+    double at = bench_random_unit(r) * sums[ENTRIES - 1];
+    size_t low = 0, high = ENTRIES - 1;
+    while (low < high) {
+        size_t mid = (low + high) / 2;
+        if (sums[mid] < at) low = mid + 1;
+        else high = mid;
+    }
+    return low;
+}
+
+static ask *draw_asked(const ask *from, const double *sums, bench_random *r)
+{
+    ask *to = bench_need(ASKED * sizeof *to);
+    char *bytes = bench_need((size_t)ASKED * TEXT);
+    for (size_t i = 0; i < ASKED; i++) {
+        to[i] = from[draw_rank(sums, r)];
+        if (!to[i].ptr) continue;
+        memcpy(bytes, to[i].ptr, to[i].n + 1);
+        to[i].ptr = bytes;
+        bytes += to[i].n + 1;
+    }
+    return to;
+}
+
+static void draw(void)
+{
+    bench_random r = {ENTRIES};
+    double *sums = bench_need(ENTRIES * sizeof *sums);
+    for (size_t i = 0; i < ENTRIES; i++) sums[i] = (i ? sums[i - 1] : 0) + 1.0 / (double)(i + 1);
+    make_keys(&r);
+    for (int kind = 0; kind < 2; kind++)
+        for (int who = 0; who < 2; who++) asked[kind][who] = draw_asked(keys[kind], sums, &r);
+    free(sums);
+}
+
+/* ---- Ebb ------------------------------------------------------------------------------------- */
+
+static ebb_profile request = EBB_PROFILE("bench request");
+
+static inline ebb_key key_of(ask key)
+{
+    return key.ptr ? ebb_key_str((ebb_str){key.ptr, key.n}) : ebb_key_u64(key.n);
+}
+
+static void *ebb_make_with(size_t entries, ebb_policy policy)
+{
+    ebb_cache_params how = EBB_CACHE_PARAMS_INIT;
+    how.name = "bench";
+    how.max_entries = entries;
+    how.policy = policy;
+    ebb_cache *c = ebb_cache_create(&how, NULL);
+    if (!c) exit(1);
+    return c;
+}
+
+static void *ebb_make(size_t entries, int texts)
+{
+    (void)texts;
+    return ebb_make_with(entries, EBB_POLICY_S3_FIFO);
+}
+
+static void *ebb_make_lru(size_t entries, int texts)
+{
+    (void)texts;
+    return ebb_make_with(entries, EBB_POLICY_LRU);
+}
+
+static int load(void *ctx, ebb_arena *into, ebb_key key, const void **ret_root)
+{
+    (void)key;
+    uint64_t *to = ebb_new(into, uint64_t);
+    if (!to) return EBB_E_MEMORY;
+    *to = *(uint64_t *)ctx;
+    *ret_root = to;
+    return 0;
+}
+
+static void ebb_put(void *cache, ask key, uint64_t *value)
+{
+    ebb_cache_load_params how = {.fn = load, .ctx = value, .deadline_ns = UINT64_MAX};
+    const void *found;
+    EBB_SCOPE(a, &request);
+    if (ebb_cache_load(cache, a, key_of(key), &how, &found)) exit(1);
+}
+
+static inline void ask_in_scope(ebb_cache *c, walk *w, size_t n)
+{
+    EBB_SCOPE(a, &request);
+    for (; n > 0; n--) {
+        const uint64_t *found = ebb_cache_find(c, a, key_of(walk_next(w)));
+        w->sum += *found;
+    }
+}
+
+static void ebb_look_up(void *cache, walk *w, size_t ops)
+{
+    for (; ops >= PER_REQUEST; ops -= PER_REQUEST) ask_in_scope(cache, w, PER_REQUEST);
+    ask_in_scope(cache, w, ops);
+}
+
+static void ebb_look_up_single(void *cache, walk *w, size_t ops)
+{
+    for (; ops > 0; ops--) ask_in_scope(cache, w, 1);
+}
+
+static void ebb_look_up_long(void *cache, walk *w, size_t ops)
+{
+    ask_in_scope(cache, w, ops);
+}
+
+static const contestant ours[] = {
+    {"ebb", ebb_make, ebb_put, ebb_look_up},
+    {"ebb, one scope for all", ebb_make, ebb_put, ebb_look_up_long},
+    {"ebb, a scope for each", ebb_make, ebb_put, ebb_look_up_single},
+    {"ebb, LRU", ebb_make_lru, ebb_put, ebb_look_up},
+};
+
+/* ---- one contestant at work ------------------------------------------------------------------ */
+
+typedef struct entrant {
+    const contestant *who;
+    void *cache;
+    walk walk, second; /* of this thread, and of its partner */
+} entrant;
+
+static BENCH_NOINLINE void run_alone(void *state, size_t ops)
+{
+    entrant *e = state;
+    e->who->look_up(e->cache, &e->walk, ops);
+}
+
+/* ---- two at once ----------------------------------------------------------------------------- */
+
+/* The second thread is there from the beginning, for once this one is pinned no other CPU can be
+   had, and sleeps until it is needed. */
+static pthread_mutex_t partner_sleeps = PTHREAD_MUTEX_INITIALIZER;
+static entrant *_Atomic partner_job; /* NULL: none */
+static _Atomic int ready;            /* to begin at once */
+static double partner_ns;
+
+enum { TWO = 2, TWO_OPS = 4 * ASKED, TWO_WARM = ASKED };
+
+static double one_of_two(entrant *e, walk *w)
+{
+    e->who->look_up(e->cache, w, TWO_WARM);
+    atomic_fetch_add(&ready, 1);
+    while (atomic_load(&ready) < TWO) bench_pause();
+    double start = bench_cpu_ns();
+    e->who->look_up(e->cache, w, TWO_OPS);
+    return bench_cpu_ns() - start;
+}
+
+__attribute__((noreturn)) static void *assist(void *arg)
+{
+    (void)arg;
+    bench_pin(1);
+    pthread_mutex_lock(&partner_sleeps);
+    for (;;) {
+        entrant *e = atomic_load_explicit(&partner_job, memory_order_acquire);
+        if (!e) {
+            bench_pause();
+            continue;
+        }
+        partner_ns = one_of_two(e, &e->second);
+        atomic_store_explicit(&partner_job, NULL, memory_order_release);
+    }
+}
+
+static double time_both(entrant *e)
+{
+    atomic_store(&ready, 0);
+    atomic_store_explicit(&partner_job, e, memory_order_release);
+    double ns = one_of_two(e, &e->walk);
+    while (atomic_load_explicit(&partner_job, memory_order_acquire)) bench_pause();
+    return (ns + partner_ns) / (TWO * (double)TWO_OPS);
+}
+
+static void measure_both(bench_entry *entries, size_t n, const bench_plan *plan)
+{
+    bench_random random = {1};
+    size_t *order = bench_need(n * sizeof *order);
+    for (size_t i = 0; i < n; i++) {
+        entries[i].samples = bench_need(plan->rounds * sizeof(double));
+        time_both(entries[i].state);
+    }
+    for (size_t round = 0; round < plan->rounds; round++) {
+        bench_shuffle(order, n, &random);
+        for (size_t i = 0; i < n; i++)
+            entries[order[i]].samples[round] = time_both(entries[order[i]].state);
+        bench_print_progress((double)(round + 1) / (double)plan->rounds);
+    }
+    for (size_t i = 0; i < n; i++)
+        bench_print_samples(plan->workload, entries[i].name, entries[i].samples, plan->rounds);
+}
+
+/* ---- workloads ------------------------------------------------------------------------------- */
+
+static entrant *enter(const contestant *who, int kind)
+{
+    entrant *e = bench_need(sizeof *e);
+    e->who = who;
+    e->cache = who->make(ENTRIES, kind);
+    for (size_t i = 0; i < ENTRIES; i++) who->put(e->cache, keys[kind][i], &values[i]);
+    e->walk = (walk){.asks = asked[kind][0], .count = ASKED};
+    e->second = (walk){.asks = asked[kind][1], .count = ASKED};
+    return e;
+}
+
+typedef struct workload {
+    const char *name;
+    int kind, threads;
+} workload;
+
+static const workload workloads[] = {
+    {"numbers, 1 thread", 0, 1},
+    {"texts, 1 thread", 1, 1},
+    {"numbers, 2 threads", 0, 2}, /* the partner does not sleep again */
+    {"texts, 2 threads", 1, 2},
+};
+
+enum { MOST = 16, ROUNDS = 31, QUICK_ROUNDS = 9 };
+static const double BATCH_NS = 4e6; /* once round what is asked for, or more */
+
+static size_t gather(const contestant *from, size_t count, int kind, bench_entry *entries, size_t n)
+{
+    for (size_t i = 0; i < count; i++)
+        entries[n++] = (bench_entry){.name = from[i].name,
+                                     .run = run_alone,
+                                     .state = enter(&from[i], kind),
+                                     .settle = ASKED};
+    return n;
+}
+
+static void measure(const workload *w, size_t rounds)
+{
+    bench_entry entries[MOST] = {{0}};
+    size_t n = gather(ours, COUNT(ours), w->kind, entries, 0);
+    n = gather(bench_peers, bench_peer_count, w->kind, entries, n);
+    bench_plan plan = {w->name, rounds, BATCH_NS};
+    if (w->threads == 1) {
+        bench_measure(entries, n, &plan);
+        return;
+    }
+    static bool awake;
+    if (!awake) pthread_mutex_unlock(&partner_sleeps);
+    awake = true;
+    measure_both(entries, n, &plan);
+}
+
+int main(int argc, char **argv)
+{
+    const char *only = "";
+    size_t rounds = ROUNDS;
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--quick") == 0) rounds = QUICK_ROUNDS;
+        else if (strcmp(argv[i], "--only") == 0 && i + 1 < argc) only = argv[++i];
+        else return fprintf(stderr, "bench-cache-hits [--quick] [--only WORKLOAD]\n"), 2;
+    }
+    draw();
+    pthread_t partner;
+    unsigned cpus = bench_cpus();
+    pthread_mutex_lock(&partner_sleeps);
+    if (cpus > 1 && pthread_create(&partner, NULL, assist, NULL)) return 1;
+    bench_pin(0);
+    for (size_t i = 0; i < COUNT(workloads); i++)
+        if (strstr(workloads[i].name, only) && (unsigned)workloads[i].threads <= cpus)
+            measure(&workloads[i], rounds);
+    return 0;
+}
