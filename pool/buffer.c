@@ -364,8 +364,8 @@ ebb_builder ebb_buf_builder(ebb_buf *b)
     return text;
 }
 
-/* A builder that has failed no longer knows its capacity, only what it has written: so the buffer is
-   left with that, can't grow, and is let go when it comes home. */
+/* A builder that has failed no longer knows its capacity, only what it has written: so the buffer
+   is left with that, can't grow, and is let go when it comes home. */
 static ebb_str give_up_on(ebb_buf *b, const ebb_builder *text)
 {
     ebb_str none = {NULL, 0};
