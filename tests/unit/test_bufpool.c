@@ -54,7 +54,7 @@ Test(bufpool, the_class_fits_what_is_asked_for)
         cr_assert_eq(b->cap, got[i]);
         cr_assert_eq(b->len, 0);
     }
-    cr_assert_geq(ebb_bufpool_acquire(p, a, 100000, NULL)->cap, 100000, "grown at once");
+    cr_assert(ebb_bufpool_acquire(p, a, 100000, NULL)->cap >= 100000, "grown at once");
     ebb_scope_end(&a);
     end(&p);
 }
@@ -87,11 +87,11 @@ Test(bufpool, what_is_appended_stays_through_growth)
     for (unsigned i = 0; i < 100000; i++) cr_assert(ebb_buf_append(b, &i, sizeof i));
     cr_assert_eq(b->len, 100000 * sizeof(unsigned));
     for (unsigned i = 0; i < 100000; i++)
-        cr_assert_arr_eq(b->ptr + i * sizeof i, (char *)&i, sizeof i);
-    cr_assert_geq(stats_of(p).bytes, b->cap);
+        cr_assert(!memcmp(b->ptr + i * sizeof i, (char *)&i, sizeof i));
+    cr_assert(stats_of(p).bytes >= b->cap);
     cr_assert_eq(stats_of(p).grown, 13);
-    cr_assert_not(ebb_buf_reserve(b, SIZE_MAX), "the sum overflows");
-    cr_assert_not(ebb_buf_reserve(b, SIZE_MAX / 2));
+    cr_assert(!ebb_buf_reserve(b, SIZE_MAX), "the sum overflows");
+    cr_assert(!ebb_buf_reserve(b, SIZE_MAX / 2));
     cr_assert_eq(b->len, 100000 * sizeof(unsigned));
     ebb_buf_release(b);
     end(&p);
@@ -123,6 +123,7 @@ Test(bufpool, one_large_use_does_not_make_buffers_large_but_habit_does)
 
 Test(bufpool, old_habits_fade)
 {
+    if (getenv("EBB_POOL")) return; /* nothing is kept then */
     ebb_bufpool *p = begin(1024, 0);
     for (int i = 0; i < 20000; i++) {
         ebb_buf *b = ebb_bufpool_acquire(p, NULL, 0, NULL);
@@ -136,9 +137,9 @@ Test(bufpool, old_habits_fade)
         ebb_buf_release(b);
     }
     ebb_bufpool_stats s = stats_of(p);
-    cr_assert_leq(s.of[0].percentile, 128, "%zu", s.of[0].percentile);
+    cr_assert(s.of[0].percentile <= 128, "%zu", s.of[0].percentile);
     if (!getenv("EBB_POOL")) cr_assert_eq(s.outsized, 4, "three at first, and one in the end");
-    cr_assert_leq(s.bytes, 1024);
+    cr_assert(s.bytes <= 1024);
     end(&p);
 }
 
@@ -158,6 +159,7 @@ Test(bufpool, what_was_cleared_has_been_used)
 
 Test(bufpool, no_more_bytes_are_kept_than_may_be)
 {
+    if (getenv("EBB_POOL")) return; /* nothing is kept then */
     ebb_bufpool_params how = {.size = 1024, .max_bytes = 2048};
     ebb_bufpool *p = ebb_bufpool_create(&how, NULL);
     ebb_arena *a = ebb_scope_begin(&profile);
@@ -174,6 +176,7 @@ Test(bufpool, no_more_bytes_are_kept_than_may_be)
 
 Test(bufpool, exhaustion_is_told_and_does_not_stick)
 {
+    if (getenv("EBB_POOL")) return; /* nothing is kept then */
     ebb_bufpool_params how = {.min_count = 1, .max_count = 2};
     ebb_bufpool *p = ebb_bufpool_create(&how, NULL);
     ebb_arena *a = ebb_scope_begin(&profile);
@@ -196,12 +199,12 @@ Test(bufpool, a_buffer_moves_and_is_detached)
     cr_assert(ebb_buf_append(b, "kept", 4));
     cr_assert(ebb_buf_move(b, longer));
     ebb_scope_end(&a);
-    cr_assert_arr_eq(b->ptr, "kept", 4);
+    cr_assert(!memcmp(b->ptr, "kept", 4));
     cr_assert_eq(ebb_buf_detach(b), b);
     ebb_buf *other = ebb_bufpool_acquire(p, longer, 0, NULL);
     cr_assert_not_null(other, "it has given up its place");
     ebb_scope_end(&longer);
-    cr_assert_arr_eq(b->ptr, "kept", 4);
+    cr_assert(!memcmp(b->ptr, "kept", 4));
     ebb_buf_release(b);
     cr_assert_eq(stats_of(p).of[0].pool.detached, 0);
     ebb_bufpool_destroy(&p);
@@ -214,16 +217,16 @@ Test(bufpool, a_builder_goes_on_in_the_buffer_and_grows_it)
     ebb_buf *b = ebb_bufpool_acquire(p, a, 0, NULL);
     cr_assert(ebb_buf_append(b, "GET ", 4));
     ebb_builder text = ebb_buf_builder(b);
-    cr_assert_not(ebb_buf_reserve(b, 1000), "the builder has it");
+    cr_assert(!ebb_buf_reserve(b, 1000), "the builder has it");
     size_t before = stats_of(p).bytes;
     for (int i = 0; i < 1000; i++) cr_assert(ebb_builder_printf(&text, "%04d", i));
     ebb_str s = ebb_buf_finish(b, &text);
     cr_assert_eq(s.len, 4004);
     cr_assert_eq(s.ptr, b->ptr);
     cr_assert_eq(s.ptr[s.len], '\0');
-    cr_assert_arr_eq(s.ptr, "GET 00000001", 12);
-    cr_assert_arr_eq(s.ptr + 4000, "0999", 4);
-    cr_assert_gt(stats_of(p).bytes, before, "its growth is the buffer's");
+    cr_assert(!memcmp(s.ptr, "GET 00000001", 12));
+    cr_assert(!memcmp(s.ptr + 4000, "0999", 4));
+    cr_assert(stats_of(p).bytes > before, "its growth is the buffer's");
     cr_assert(ebb_buf_append(b, "!", 1));
     ebb_scope_end(&a);
     cr_assert_eq(stats_of(p).unfinished, 0);
@@ -239,7 +242,7 @@ Test(bufpool, a_full_buffer_has_room_for_the_builders_nul)
     ebb_builder text = ebb_buf_builder(b);
     ebb_str s = ebb_buf_finish(b, &text);
     cr_assert_eq(s.len, 256);
-    cr_assert_gt(b->cap, 256);
+    cr_assert(b->cap > 256);
     ebb_buf_release(b);
     end(&p);
 }
@@ -364,7 +367,7 @@ static bool try_all(void)
         ebb_builder text = ebb_buf_builder(b);
         ok = ebb_builder_fill(&text, 'x', 5000000);
         ok = ebb_buf_finish(b, &text).ptr != NULL && ok;
-        cr_assert_arr_eq(b->ptr, "abc", 3);
+        cr_assert(!memcmp(b->ptr, "abc", 3));
     }
     if (b) ebb_buf_release(b);
     if (p) end(&p);
@@ -379,5 +382,5 @@ Test(bufpool, every_allocation_may_fail)
         cr_assert(ok || ebb_fault_hits(f), "a magazine is not missed, all else is");
         runs++;
     }
-    cr_assert_gt(runs, 5);
+    cr_assert(runs > 5);
 }
