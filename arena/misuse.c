@@ -99,6 +99,7 @@ static void report(ebb_misuse *what, const char *fmt, va_list args)
     os_unlock(&lock);
     if (fn) fn(ctx, what);
     else default_handler(what);
+    what->text = NULL; /* it lies here */
 }
 
 void ebb__report(ebb_severity severity, const char *function, const ebb_arena *a, const char *fmt,

@@ -289,9 +289,10 @@ static void destroy(void *ctx, void *ptr)
     if (o->state == COMING) MUST(m.discarding || o->alone || !p->params.reset);
     if (o->state == COMING && m.going && p->params.reset) must_be_newest(p, o);
     if (o->state == HOME)
-        MUST(m.shrinking || m.bypass || m.discarding ||
+        MUST(m.shrinking || m.bypass || m.discarding || p->params.idle_ms ||
              exist(p) + count_waiters(p, true) > p->max_size);
-    if (o->state == HOME && m.shrinking && !m.ending && !m.bypass)
+    if (o->state == HOME && (m.shrinking || p->params.idle_ms) && !m.ending && !m.bypass &&
+        !m.discarding)
         MUST(exist(p) + count_waiters(p, true) > p->params.min_size);
     MUST(is_painted(p, o));
     p->discarded += o->alone && o->state != LOST && !m.discarding;
