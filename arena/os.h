@@ -18,6 +18,10 @@ void os_release(void *ptr, size_t size);
 /* The contents are no longer needed; the range stays usable. lazily: when the system wants them. */
 void os_discard(void *ptr, size_t size, bool lazily);
 
+/* Let the pages at `from` appear at `to` in place of those there; `from` then reads as zeroes. Both
+   from os_reserve. False: the system can't, and nothing has happened. */
+bool os_move_pages(void *to, void *from, size_t size);
+
 /* Pages that must not be written to; and may be again. False: the system can't. */
 bool os_protect(void *ptr, size_t size, bool writable);
 size_t os_page_size(void);

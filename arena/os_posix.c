@@ -42,6 +42,17 @@ void os_discard(void *ptr, size_t size, bool lazily)
     madvise(ptr, size, MADV_DONTNEED);
 }
 
+bool os_move_pages(void *to, void *from, size_t size)
+{
+#ifdef MREMAP_DONTUNMAP
+    const int how = MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP;
+    return mremap(from, size, size, how, to) == to;
+#else
+    (void)to, (void)from, (void)size;
+    return false;
+#endif
+}
+
 bool os_protect(void *ptr, size_t size, bool writable)
 {
     return mprotect(ptr, size, writable ? PROT_READ | PROT_WRITE : PROT_READ) == 0;

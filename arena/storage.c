@@ -26,6 +26,11 @@ enum {
 
 /* Storage from here on has a block of its own, which goes back to the cache when it is outgrown. */
 #define OWN_BLOCK (BLOCK_MIN - CONTROL_SIZE)
+/* From here on pages are moved instead of bytes. Below that copying is faster, since the depot
+   keeps what was outgrown, with its pages; see docs/ARCHITECTURE.md. */
+#ifndef WORTH_MOVING
+#define WORTH_MOVING ((size_t)64 << 20)
+#endif
 
 typedef struct hole {
     struct hole *next;
@@ -147,8 +152,34 @@ const char *ebb__bins_check(const ebb_arena *a)
 
 /* ---- storage --------------------------------------------------------------------------------- */
 
+/* A block of the system's pages, which may be moved about. */
+static bool is_span(const chunk *c)
+{
+    const slab *s = c->origin == FROM_SPAN ? ebb__slab_of(c->lo) : NULL;
+    return s && s->kind == SLAB_SPAN && !s->source;
+}
+
+/* From one span to another: by page tables instead of bytes. False: nothing has happened. */
+static bool move_pages(ebb_arena *a, const ebb_storage *s, size_t used, ebb_storage to)
+{
+    chunk *old = used >= WORTH_MOVING ? ebb__large_of(a, s->ptr, s->size) : NULL;
+    chunk *into = old ? ebb__large_of(a, to.ptr, to.size) : NULL;
+    size_t page = os_page_size(), whole = used & ~(page - 1);
+    bool fit = into && is_span(old) && is_span(into) && !(a->bits & (STRICT | WIPE)) &&
+               !(((uintptr_t)s->ptr | (uintptr_t)to.ptr) & (page - 1));
+    if (!fit || !ebb__ext_get(a) || !unlink_large(a, old)) return false;
+    if (!os_move_pages(to.ptr, s->ptr, whole)) whole = 0;
+    memcpy((char *)to.ptr + whole, (char *)s->ptr + whole, used - whole);
+    ebb__block_give(a, old);
+    return true;
+}
+
 static bool move(ebb_arena *a, ebb_storage *s, size_t used, ebb_storage to)
 {
+    if (s->ptr && move_pages(a, s, used, to)) {
+        *s = to;
+        return true;
+    }
     if (s->ptr) memcpy(to.ptr, s->ptr, used);
     ebb_storage_release(a, s);
     *s = to;

@@ -73,7 +73,8 @@ typedef struct magazine {
     _Atomic uint32_t count, most; /* most: grows with use */
     _Atomic uint64_t acquired; /* from `first` on, which no other magazine has; numbers the loans */
     uint64_t first, filled, spilled; /* by the shelf, and to it */
-    uint64_t visited;                /* acquired, when it last came by the shelf */
+    uint64_t visited, pushed;        /* acquired, and sent home, when it last came by the shelf */
+    bool only_gives, only_takes;     /* since then: all that it has, or can have, goes at once */
     struct magazine *next;           /* of its pool, in use or not */
     struct desk *desk;               /* whose; NULL: nobody's */
     item *item[MAGAZINE_MOST];

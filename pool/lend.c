@@ -182,7 +182,7 @@ static void unmake_all(ebb_pool *p, item *const *items, unsigned n)
 static bool tuck_in(ebb_pool *p, magazine *m, item *it)
 {
     uint32_t most = m->most;
-    ebb__magazine_spill(p, m, most / 2);
+    ebb__magazine_spill(p, m, m->only_gives ? 0 : most / 2);
     uint32_t n = m->count;
     m->item[n] = it;
     atomic_store_explicit(&m->count, n + 1, memory_order_relaxed);

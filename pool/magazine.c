@@ -110,7 +110,11 @@ static magazine *magazine_take(ebb_pool *p)
 static void visit(ebb_pool *p, magazine *m)
 {
     uint64_t used = m->acquired - m->visited;
+    uint64_t pushed = m->acquired - m->first + m->count + m->spilled - m->filled;
     uint32_t share = share_of(p), most = m->most;
+    m->only_gives = used == 0;
+    m->only_takes = pushed == m->pushed;
+    m->pushed = pushed;
     if (most == 0) most = MAGAZINE_FIRST;
     else if (used < 4 * (uint64_t)most) most *= 2;
     m->most = most < share ? most : share;
@@ -136,8 +140,8 @@ magazine *ebb__magazine_here(ebb_pool *p)
 
 void ebb__magazine_fill(ebb_pool *p, magazine *m)
 {
-    uint32_t n = m->count, before = n;
-    while (n < m->most / 2 && p->shelf_count > 0) m->item[n++] = ebb__shelf_take(p);
+    uint32_t n = m->count, before = n, up_to = m->only_takes ? m->most : m->most / 2;
+    while (n < up_to && p->shelf_count > 0) m->item[n++] = ebb__shelf_take(p);
     m->filled += n - before;
     atomic_store_explicit(&m->count, n, memory_order_relaxed);
 }

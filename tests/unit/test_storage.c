@@ -109,6 +109,35 @@ Test(storage, a_block_of_its_own_is_let_go_of)
     ebb_arena_destroy(&a);
 }
 
+/* Far above what is copied: the pages themselves are moved, but for the last one. */
+static void grow_beyond(ebb_arena *a, ebb_storage *s)
+{
+    enum { STEP = 4096 };
+    const size_t used = ((size_t)64 << 20) + 100, more = (size_t)128 << 20;
+    cr_assert(ebb_storage_grow(a, s, 0, used));
+    memset(s->ptr, 0, used);
+    for (size_t i = 0; i < used; i += STEP) memcpy((char *)s->ptr + i, &i, sizeof i);
+    memset((char *)s->ptr + used - 100, 0x5a, 100);
+    cr_assert(ebb_storage_grow(a, s, used, more));
+    for (size_t i = 0; i + STEP < used; i += STEP)
+        cr_assert_eq(memcmp((char *)s->ptr + i, &i, sizeof i), 0);
+    for (size_t i = used - 100; i < used; i++) cr_assert_eq(((char *)s->ptr)[i], 0x5a);
+    memset((char *)s->ptr + used, 1, more - used);
+}
+
+Test(storage, the_largest_are_moved_by_page)
+{
+    ebb_arena *a = ebb_arena_create(NULL);
+    for (int i = 0; i < 2; i++) {
+        ebb_storage s = {NULL, 0};
+        grow_beyond(a, &s);
+        cr_assert_null(ebb_arena_validate(a));
+        ebb_storage_release(a, &s);
+    }
+    ebb_arena_destroy(&a);
+    ebb_trim();
+}
+
 Test(storage, but_not_where_a_mark_refers_to_it)
 {
     ebb_arena *a = ebb_arena_create(NULL);
