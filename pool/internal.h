@@ -217,15 +217,15 @@ static inline void magazine_leave(desk *d)
     atomic_store_explicit(&d->busy, 0, memory_order_release);
 }
 
-/* Numbered as a loan. */
-static inline item *magazine_pop(const ebb_pool *p)
+/* Numbered as a loan. False: there is none to be had here. */
+static inline bool magazine_pop(const ebb_pool *p, item **ret_item)
 {
     desk *d = ebb__desk;
     magazine *m = magazine_enter(d, p);
     uint32_t n = likely(m != NULL) ? atomic_load_explicit(&m->count, memory_order_relaxed) : 0;
     if (unlikely(n == 0)) {
         magazine_leave(d);
-        return NULL;
+        return false;
     }
     item *it = m->item[n - 1];
     uint64_t loan = atomic_load_explicit(&m->acquired, memory_order_relaxed) + 1;
@@ -233,7 +233,8 @@ static inline item *magazine_pop(const ebb_pool *p)
     atomic_store_explicit(&m->acquired, loan, memory_order_relaxed);
     atomic_store_explicit(&it->loan, loan, memory_order_relaxed);
     magazine_leave(d);
-    return it;
+    *ret_item = it;
+    return true;
 }
 
 static inline bool magazine_push(const ebb_pool *p, item *it)
@@ -241,14 +242,14 @@ static inline bool magazine_push(const ebb_pool *p, item *it)
     desk *d = ebb__desk;
     magazine *m = magazine_enter(d, p);
     uint32_t n = likely(m != NULL) ? atomic_load_explicit(&m->count, memory_order_relaxed) : 0;
-    bool fits =
-        likely(m != NULL) && likely(n < atomic_load_explicit(&m->most, memory_order_relaxed));
-    if (likely(fits)) {
-        m->item[n] = it;
-        atomic_store_explicit(&m->count, n + 1, memory_order_relaxed);
+    if (unlikely(!m) || unlikely(n >= atomic_load_explicit(&m->most, memory_order_relaxed))) {
+        magazine_leave(d);
+        return false;
     }
+    m->item[n] = it;
+    atomic_store_explicit(&m->count, n + 1, memory_order_relaxed);
     magazine_leave(d);
-    return fits;
+    return true;
 }
 
 /* Without a lock: this thread is to have a desk, if there is memory for it. */

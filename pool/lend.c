@@ -367,8 +367,9 @@ static COLD void *acquire_slowly(ebb_pool *p, item *it, ebb_arena *a, void *site
 
 static inline void *acquire_at(ebb_pool *p, ebb_arena *a, void *site, ebb_status *ret_why)
 {
-    item *it = magazine_pop(p);
-    if (unlikely(!it) || unlikely(p->looks_out)) return acquire_slowly(p, it, a, site, ret_why);
+    item *it;
+    if (unlikely(!magazine_pop(p, &it))) return acquire_slowly(p, NULL, a, site, ret_why);
+    if (unlikely(p->looks_out)) return acquire_slowly(p, it, a, site, ret_why);
     if (!a) return lent(p, it, a, site);
     if (unlikely(!is_easily_tied(a))) return ebb__pool_lend(p, it, a, site, ret_why);
     it->hold.run = come_home;
@@ -389,8 +390,8 @@ void *ebb__pool_acquire_at(ebb_pool *p, ebb_arena *a, void *site, ebb_status *re
 void *ebb_pool_acquire_by(ebb_pool *p, ebb_arena *a, uint64_t deadline_ns, ebb_status *ret_why)
 {
     ebb_status why = EBB_OK;
-    item *it = magazine_pop(p);
-    if (!it || p->looks_out) it = take_slowly(p, it, &why);
+    item *it = NULL;
+    if (!magazine_pop(p, &it) || p->looks_out) it = take_slowly(p, it, &why);
     if (!it && why == EBB_E_EXHAUSTED) it = ebb__wait_for(p, deadline_ns, &why);
     return it ? ebb__pool_lend(p, it, a, CALLER, ret_why) : refused(why, ret_why);
 }
