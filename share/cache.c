@@ -289,8 +289,8 @@ void ebb__cache_admit(ebb_cache *c, entry *e, ebb__retired **gone)
 
 enum manner ebb__cache_manner(ebb_arena *a)
 {
-    if (!ebb__pins(a) && ebb__is_long_lived(a)) return COUNTS;
-    return ebb__epoch_enter(a) ? READS : CANNOT;
+    if (ebb__epoch_enter(a)) return READS;
+    return ebb__is_long_lived(a) ? COUNTS : CANNOT;
 }
 
 /* By who has announced. */
@@ -332,13 +332,6 @@ static COLD const void *find_first(ebb_cache *c, ebb_arena *a, const probe *p, b
     return peek ? ebb_cache_peek(c, a, p->key) : ebb_cache_find(c, a, p->key);
 }
 
-static inline bool has_announced(const ebb_arena *a)
-{
-    const ebb_cleanup *pin = ebb__pins(a);
-    while (pin && unlikely(pin->run != ebb__epoch_leave)) pin = pin->next;
-    return pin != NULL;
-}
-
 /* A hit that nothing is the matter with; the rest is looked for again, by find_rest. One for each
    sort, with no probe made of the key: that, and the branches, cost as much as the look. */
 static inline entry *hit_number(const ebb_cache *c, uint64_t n)
@@ -373,7 +366,7 @@ static inline entry *hit_text(const ebb_cache *c, ebb_str text)
 static __attribute__((noinline)) const void *find_rest(ebb_cache *c, ebb_arena *a, ebb_key key)
 {
     probe p = probe_of(c, key);
-    if (!has_announced(a)) return find_first(c, a, &p, false);
+    if (!ebb__epoch_is_in(a)) return find_first(c, a, &p, false);
     entry *e = find_live(c, &p);
     cache_count(c, e && e->root);
     if (!e) return NULL;
@@ -383,7 +376,8 @@ static __attribute__((noinline)) const void *find_rest(ebb_cache *c, ebb_arena *
 
 const void *ebb_cache_find(ebb_cache *c, ebb_arena *a, ebb_key key)
 {
-    if (unlikely(!has_announced(a) || c->timed || !is_of_sort(c, key))) return find_rest(c, a, key);
+    if (unlikely(!ebb__epoch_is_in(a) || c->timed || !is_of_sort(c, key)))
+        return find_rest(c, a, key);
     entry *e = key.ptr ? hit_text(c, ebb_key_text(key)) : hit_number(c, key.n);
     if (unlikely(!e)) return find_rest(c, a, key);
     cache_count(c, e->root != NULL);
@@ -394,7 +388,7 @@ const void *ebb_cache_find(ebb_cache *c, ebb_arena *a, ebb_key key)
 const void *ebb_cache_peek(ebb_cache *c, ebb_arena *a, ebb_key key)
 {
     probe p = probe_of(c, key);
-    if (unlikely(!has_announced(a))) return find_first(c, a, &p, true);
+    if (unlikely(!ebb__epoch_is_in(a))) return find_first(c, a, &p, true);
     const entry *e = find_live(c, &p);
     return e ? e->root : NULL;
 }

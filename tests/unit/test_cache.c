@@ -148,6 +148,23 @@ Test(cache, a_long_lived_scope_counts)
     done(c);
 }
 
+Test(cache, so_does_one_that_has_read_a_root_before)
+{
+    ebb_cache *c = cache_of((ebb_cache_params){0});
+    ebb_arena *a = ebb_scope_begin(&patient), *built = ebb_shared_begin("root");
+    uint64_t *value = ebb_new(built, uint64_t);
+    ebb_root root = EBB_ROOT_INIT;
+    ebb_shared *s = ebb_shared_seal(&built, value, NULL);
+    cr_assert(ebb_root_set(&root, &s));
+    cr_assert_eq(ebb_root_get(&root, a, NULL), value);
+    cr_assert_eq(load(c, a, 1), 10);
+    cr_assert_eq(value_of(ebb_cache_find(c, a, ebb_key_u64(1))), 10);
+    cr_assert_eq(value_of(ebb_cache_peek(c, a, ebb_key_u64(1))), 10);
+    ebb_scope_end(&a);
+    cr_assert(ebb_root_set(&root, &s));
+    done(c);
+}
+
 /* ---- limits ---------------------------------------------------------------------------------- */
 
 Test(cache, it_holds_no_more_than_its_limits)
