@@ -340,7 +340,7 @@ void ebb__stock_give(void *block)
 /* Before anything is taken or given. */
 void ebb__depot_init(void)
 {
-    for (unsigned k = 0; k < CLASSES; k++) os_lock_reset(&shelves[k].lock);
+    for (unsigned k = 0; k < CLASSES; k++) os_lock_init(&shelves[k].lock);
     stock_fill();
 }
 

@@ -353,6 +353,15 @@ static inline bool has_room(const thread *t, unsigned klass)
     return t->stack[klass].count < t->stack[klass].most && t->cached + bytes <= CACHE_BYTES;
 }
 
+/* Of `bins`, the one that counts what took so long: 0 below 2 us, i below 2^(i+1) us, the last: all
+   else. */
+static inline unsigned us_bin(uint64_t ns, unsigned bins)
+{
+    unsigned bin = 0;
+    for (uint64_t us = ns / 1000; us > 1 && bin < bins - 1; us /= 2) bin++;
+    return bin;
+}
+
 /* ---- chapters -------------------------------------------------------------------------------- */
 
 /* thread.c */

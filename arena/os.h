@@ -40,8 +40,7 @@ typedef pthread_mutex_t os_lock_t;
 #define OS_LOCK_INIT PTHREAD_MUTEX_INITIALIZER
 void os_lock(os_lock_t *l);
 void os_unlock(os_lock_t *l);
-void os_lock_init(os_lock_t *l);
-void os_lock_reset(os_lock_t *l); /* in a forked child */
+void os_lock_init(os_lock_t *l); /* or make it anew, in a forked child */
 
 /* A condition: wait for a signal with the lock released meanwhile. False: os_clock_ns has reached
    the deadline; UINT64_MAX: there is none. It may also return true without a signal. */

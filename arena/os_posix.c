@@ -107,11 +107,6 @@ void os_lock_init(os_lock_t *l)
     pthread_mutex_init(l, NULL);
 }
 
-void os_lock_reset(os_lock_t *l)
-{
-    pthread_mutex_init(l, NULL);
-}
-
 void os_cond_init(os_cond_t *c)
 {
     pthread_condattr_t monotonic;

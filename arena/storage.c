@@ -28,9 +28,7 @@ enum {
 #define OWN_BLOCK (BLOCK_MIN - CONTROL_SIZE)
 /* From here on pages are moved instead of bytes. Below that copying is faster, since the depot
    keeps what was outgrown, with its pages; see docs/ARCHITECTURE.md. */
-#ifndef WORTH_MOVING
 #define WORTH_MOVING ((size_t)64 << 20)
-#endif
 
 typedef struct hole {
     struct hole *next;
@@ -162,7 +160,8 @@ static bool is_span(const chunk *c)
 /* From one span to another: by page tables instead of bytes. False: nothing has happened. */
 static bool move_pages(ebb_arena *a, const ebb_storage *s, size_t used, ebb_storage to)
 {
-    chunk *old = used >= WORTH_MOVING ? ebb__large_of(a, s->ptr, s->size) : NULL;
+    if (likely(used < WORTH_MOVING)) return false;
+    chunk *old = ebb__large_of(a, s->ptr, s->size);
     chunk *into = old ? ebb__large_of(a, to.ptr, to.size) : NULL;
     size_t page = os_page_size(), whole = used & ~(page - 1);
     bool fit = into && is_span(old) && is_span(into) && !(a->bits & (STRICT | WIPE)) &&

@@ -58,7 +58,7 @@ static void after_fork_in_child(void)
 {
     for (shared *s = all; s; s = s->next) atomic_store(&s->inside, 0);
     open_gates();
-    os_lock_reset(&all_lock);
+    os_lock_init(&all_lock);
 }
 
 /* What is registered later is called earlier: who is inside a gate can finish, for the locks of the
@@ -131,8 +131,8 @@ static void set_params(shared *s, const ebb_symtab_params *p)
 
 static void init_locks(shared *s)
 {
-    os_lock_reset(&s->memory_lock);
-    for (unsigned i = 0; i < SHARDS; i++) os_lock_reset(&s->shard[i].lock);
+    os_lock_init(&s->memory_lock);
+    for (unsigned i = 0; i < SHARDS; i++) os_lock_init(&s->shard[i].lock);
 }
 
 static void *need_zeroed(shared *s, size_t size, ebb_status *ret_why)

@@ -146,7 +146,7 @@ struct ebb_pool {
     _Atomic uint64_t looked_ms;
     uint64_t acquired, released; /* without a magazine */
     ebb_pool_stats counts;       /* the fields that are counted one by one */
-    ebb_pool *next, **back;      /* all pools */
+    ebb_pool *next;              /* all pools */
 };
 
 static inline void *object_of(const item *it)

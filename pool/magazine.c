@@ -214,11 +214,11 @@ static void after_fork_in_child(void)
 {
     for (ebb_pool *p = all; p; p = p->next) {
         inherit(p);
-        os_lock_reset(&p->lock);
+        os_lock_init(&p->lock);
     }
     desks = ebb__desk == &no_desk ? NULL : ebb__desk;
     if (desks) desks->next = NULL;
-    os_lock_reset(&all_lock);
+    os_lock_init(&all_lock);
 }
 
 /* ---- all pools ------------------------------------------------------------------------------- */

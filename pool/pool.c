@@ -155,16 +155,22 @@ static ebb_pool *pool_in(ebb_arena *a, const ebb_pool_params *params)
     return p;
 }
 
-static void unmake_shelf(ebb_pool *p)
+/* One idle object beyond `least`, to be destroyed. */
+static item *surplus(ebb_pool *p, uint32_t least)
 {
-    for (;;) {
-        os_lock(&p->lock);
-        item *it = ebb__shelf_take(p);
-        if (it) p->doomed++;
-        os_unlock(&p->lock);
-        if (!it) return;
-        ebb__pool_unmake(p, it);
-    }
+    os_lock(&p->lock);
+    item *it = p->exist - p->doomed > least ? ebb__shelf_take(p) : NULL;
+    if (it) p->doomed++;
+    if (it && !is_surplus(p)) ebb__magazines_settle(p);
+    os_unlock(&p->lock);
+    return it;
+}
+
+static size_t unmake_down_to(ebb_pool *p, uint32_t least)
+{
+    size_t n = 0;
+    for (item *it; (it = surplus(p, least)) != NULL; n++) ebb__pool_unmake(p, it);
+    return n;
 }
 
 ebb_pool *ebb_pool_create(const ebb_pool_params *params, ebb_status *ret_why)
@@ -184,8 +190,8 @@ ebb_pool *ebb_pool_create(const ebb_pool_params *params, ebb_status *ret_why)
     }
     ebb__pool_enlist(p);
     if (make_first(p, ret_why)) return p;
-    ebb__pool_unlist(p);
-    unmake_shelf(p);
+    unmake_down_to(p, 0);
+    ebb__pool_unlist(p); /* takes the magazines from all desks, so it comes last */
     ebb_arena_destroy(&a);
     return NULL;
 }
@@ -245,8 +251,8 @@ void ebb_pool_destroy(ebb_pool **pool)
     ebb_pool *p = *pool;
     *pool = NULL;
     if (!p || !may_end(p)) return;
-    ebb__pool_unlist(p);
-    unmake_shelf(p);
+    unmake_down_to(p, 0);
+    ebb__pool_unlist(p); /* takes the magazines from all desks, so it comes last */
     ebb_arena *a = p->arena;
     ebb_scope_attach(a);
     ebb_arena_destroy(&a);
@@ -254,27 +260,14 @@ void ebb_pool_destroy(ebb_pool **pool)
 
 /* ---- capacity -------------------------------------------------------------------------------- */
 
-/* One idle object beyond `least`, to be destroyed. */
-static item *surplus(ebb_pool *p, uint32_t least)
-{
-    os_lock(&p->lock);
-    item *it = p->exist - p->doomed > least ? ebb__shelf_take(p) : NULL;
-    if (it) p->doomed++;
-    if (it && !is_surplus(p)) ebb__magazines_settle(p);
-    os_unlock(&p->lock);
-    return it;
-}
-
 static size_t shrink_to(ebb_pool *p, uint32_t least)
 {
-    size_t n = 0;
     os_lock(&p->lock);
     ebb__magazines_gather(p);
     ebb__magazines_settle(p);
     for (magazine *m = p->magazines; m; m = m->next) m->most = 0; /* to grow anew */
     os_unlock(&p->lock);
-    for (item *it; (it = surplus(p, least)) != NULL; n++) ebb__pool_unmake(p, it);
-    return n;
+    return unmake_down_to(p, least);
 }
 
 size_t ebb_pool_trim(ebb_pool *p)

@@ -29,10 +29,8 @@ static void dequeue(ebb_pool *p, ebb_pool_wait *w)
 
 static void count_wait(ebb_pool *p, uint64_t ns)
 {
-    unsigned bin = 0;
-    for (uint64_t us = ns / 1000; us > 1 && bin < EBB_POOL_WAIT_BINS - 1; us /= 2) bin++;
     p->counts.waits++;
-    p->counts.wait_us[bin]++;
+    p->counts.wait_us[us_bin(ns, EBB_POOL_WAIT_BINS)]++;
 }
 
 void ebb__wait_grant(ebb_pool *p, item *it)

@@ -125,10 +125,10 @@ static void after_fork_in_child(void)
 {
     ebb__waits_reset();
     for (ebb_cache *c = all; c; c = c->next) {
-        os_lock_reset(&c->lock);
+        os_lock_init(&c->lock);
         ebb__flights_forked(c);
     }
-    os_lock_reset(&lock);
+    os_lock_init(&lock);
 }
 
 /* ---- all caches ------------------------------------------------------------------------------ */

@@ -20,10 +20,7 @@
 
 #include <string.h>
 
-enum {
-    ROOM_POLL_NS = 500 * 1000, /* between two looks whether readers have ended */
-    NS_IN_US = 1000
-};
+enum { ROOM_POLL_NS = 500 * 1000 /* between two looks whether readers have ended */ };
 
 typedef struct outcome {
     int code;
@@ -88,7 +85,7 @@ void ebb__waits_unlock(void)
 
 void ebb__waits_reset(void)
 {
-    os_lock_reset(&graph);
+    os_lock_init(&graph);
     blocked = NULL; /* nobody waits while it forks */
 }
 
@@ -323,12 +320,9 @@ static void abandon(flight *f)
 
 static void count_load(ebb_cache *c, const flight *f, int code)
 {
-    unsigned bin = 0;
-    uint64_t us = (os_clock_ns() - f->began_ns) / NS_IN_US;
-    for (; us > 1 && bin < EBB_CACHE_LOAD_BINS - 1; us /= 2) bin++;
     c->stats.loads++;
     c->stats.failures += code != 0;
-    c->stats.load_us[bin]++;
+    c->stats.load_us[us_bin(os_clock_ns() - f->began_ns, EBB_CACHE_LOAD_BINS)]++;
 }
 
 static bool is_held_back(ebb_cache *c)
