@@ -146,13 +146,25 @@ void ebb__block_give(ebb_arena *a, chunk *c)
 
 /* ---- ext ------------------------------------------------------------------------------------- */
 
+/* In pieces, since for a whole one compilers write `rep stos`, which takes 30 cycles to begin. */
+static inline void ext_clear(ext *e)
+{
+    enum { PIECE = 64 };
+    _Static_assert(offsetof(ext, label) <= 3 * PIECE && sizeof *e >= 3 * PIECE, "but the label");
+    char *from = (char *)e;
+    memset(from, 0, PIECE);
+    memset(from + PIECE, 0, PIECE);
+    memset(from + 2 * PIECE, 0, PIECE);
+    e->label[0] = '\0';
+}
+
 ext *ebb__ext_get(ebb_arena *a)
 {
     if (likely(a->ext != NULL)) return a->ext;
     if (a == &ebb__dead) return NULL;
     ext *e = ebb__cache_pop(EXT_CLASS);
     if (!e) return NULL;
-    memset(e, 0, sizeof *e);
+    ext_clear(e);
     e->held = head_size(a);
     for (link l = a->undo; l; l = *(link *)record_of(l))
         if (kind_of(l) == CHUNK || kind_of(l) == LARGE) e->held += ((chunk *)record_of(l))->size;

@@ -148,7 +148,7 @@ static inline bool pop_lone_body(thread *t, ebb_arena *a)
     return true;
 }
 
-static COLD void end_slowly(ebb_arena *a, void *site)
+static __attribute__((noinline)) void end_slowly(ebb_arena *a, void *site)
 {
     if (a == &ebb__dead || !ebb__check_live(a, "ebb_scope_end")) return;
     if (!(a->bits & SCOPE)) {

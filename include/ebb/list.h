@@ -16,7 +16,8 @@
  *
  * Nothing is allocated, so nothing fails. The list is three words without a pointer to itself: it
  * may be moved by assignment, and zeroed memory is an empty one. A link that is in no list has
- * whatever value; who wants to ask first clears it (ebb_link_clear) and asks `in`.
+ * whatever value; who wants to ask whether it is in one (ebb_list_has) first clears it
+ * (ebb_link_clear).
  * Links and lists are of whoever holds the items: one thread at a time.
  *
  * Misuse that is noticed, and reported: taking out a link whose neighbours do not know of it, as
@@ -70,7 +71,7 @@ static inline bool ebb_list_has(const ebb_list *list, const ebb_link *l)
     return l->prev || l->next || list->first == l;
 }
 
-/** Put @l in before @next, or last where that is NULL. */
+/** Put @l, which must be in no list, in before @next, or last where that is NULL. */
 static inline void ebb_list_insert(ebb_list *list, ebb_link *l, ebb_link *next)
 {
     ebb_link *prev = next ? next->prev : list->last;
@@ -83,11 +84,13 @@ static inline void ebb_list_insert(ebb_list *list, ebb_link *l, ebb_link *next)
     list->len++;
 }
 
+/** Put @l behind the last. It must be in no list. */
 static inline void ebb_list_push_back(ebb_list *list, ebb_link *l)
 {
     ebb_list_insert(list, l, NULL);
 }
 
+/** Put @l before the first. It must be in no list. */
 static inline void ebb_list_push_front(ebb_list *list, ebb_link *l)
 {
     ebb_list_insert(list, l, list->first);

@@ -39,14 +39,15 @@ EBB_API EBB_MUST_USE bool ebb_storage_grow(ebb_arena *a, ebb_storage *s, size_t 
  */
 EBB_API void ebb_storage_release(ebb_arena *a, ebb_storage *s);
 
-/* Report that @function's iterator is of a container, in @a, that has changed since. */
-EBB_API EBB_COLD void ebb__stale_iterator(const ebb_arena *a, const char *function);
 /**
  * Cut *@s to its first @used bytes and let it be: it has grown for the last time. What it had more
  * goes back where that is possible, and at the arena's floor another may grow in its stead.
  * Never fails. Cost: O(1). Threads: the holder of @a.
  */
 EBB_API void ebb_storage_settle(ebb_arena *a, ebb_storage *s, size_t used);
+
+/* Report that @function's iterator is of a container, in @a, that has changed since. */
+EBB_API EBB_COLD void ebb__stale_iterator(const ebb_arena *a, const char *function);
 
 #ifdef __cplusplus
 }
