@@ -1,7 +1,8 @@
 /*
  * examples/vmd/attrs.c: a machine's metadata while it is being changed.
  *
- *   ebb      a map of the scope: up to 32 entries it is in order of insertion
+ *   ebb      a map with an arena of its own, from a pool: up to 32 entries it is in order of
+ *            insertion; going home empties it
  *   malloc   an array of pairs, looked through
  */
 #include "vmd.h"
@@ -12,8 +13,9 @@
 #include <ebb/map_of.h>
 
 struct attrs {
-    mem *mem;
-    pair_map map; /* ebb */
+    bool is_map;
+    ebb_arena *arena; /* ebb, and the next */
+    pair_map map;
     size_t count; /* malloc, and the next */
     pair pair[2 * METADATA_MOST];
 };
@@ -44,15 +46,49 @@ static void remove_from_array(attrs *a, const char *key)
     memmove(&a->pair[i], &a->pair[i + 1], (a->count - i) * sizeof *a->pair);
 }
 
+/* ---- ebb ------------------------------------------------------------------------------------- */
+
+static bool create(void *ctx, void *object)
+{
+    const ebb_arena_params params = {.name = "metadata"};
+    attrs *a = object;
+    (void)ctx;
+    a->is_map = true;
+    a->arena = ebb_arena_create(&params);
+    a->map = pair_map_in(a->arena);
+    if (ebb_failed(a->arena) == EBB_OK) return true;
+    ebb_arena_destroy(&a->arena);
+    return false;
+}
+
+static bool reset(void *ctx, void *object)
+{
+    attrs *a = object;
+    (void)ctx;
+    ebb_arena_reset(a->arena);
+    a->map = pair_map_in(a->arena);
+    return true;
+}
+
+static void destroy(void *ctx, void *object)
+{
+    (void)ctx;
+    ebb_arena_destroy(&((attrs *)object)->arena);
+}
+
+ebb_pool_params attrs_pool(void)
+{
+    return (ebb_pool_params){
+        .size = sizeof(attrs), .create = create, .reset = reset, .destroy = destroy};
+}
+
 /* ---- either ---------------------------------------------------------------------------------- */
 
-attrs *attrs_begin(mem *m, const vm *from)
+attrs *attrs_begin(request *req, const vm *from, int *ret_status)
 {
-    attrs *a = mem_alloc(m, sizeof *a);
+    attrs *a = borrow(req, POOL_METADATA, sizeof *a, ret_status);
     if (!a) return NULL;
-    a->mem = m;
-    a->count = 0;
-    if (m->scope) a->map = pair_map_in(m->scope);
+    *ret_status = 507;
     for (size_t i = 0; i < from->pairs; i++)
         if (!attrs_put(a, from->pair[i].key, from->pair[i].value)) return attrs_end(a), NULL;
     return a;
@@ -60,24 +96,24 @@ attrs *attrs_begin(mem *m, const vm *from)
 
 bool attrs_put(attrs *a, const char *key, const char *value)
 {
-    if (a->mem->scope) return pair_map_put(&a->map, ebb_str_from(key), value) != NULL;
+    if (a->is_map) return pair_map_put(&a->map, ebb_str_from(key), value) != NULL;
     return put_in_array(a, key, value);
 }
 
 void attrs_remove(attrs *a, const char *key)
 {
-    if (a->mem->scope) pair_map_remove(&a->map, ebb_str_from(key));
+    if (a->is_map) pair_map_remove(&a->map, ebb_str_from(key));
     else remove_from_array(a, key);
 }
 
 size_t attrs_count(const attrs *a)
 {
-    return a->mem->scope ? a->map.len : a->count;
+    return a->is_map ? a->map.len : a->count;
 }
 
 void attrs_copy(attrs *a, pair *to)
 {
-    if (!a->mem->scope) {
+    if (!a->is_map) {
         memcpy(to, a->pair, a->count * sizeof *to);
         return;
     }
@@ -87,5 +123,5 @@ void attrs_copy(attrs *a, pair *to)
 
 void attrs_end(attrs *a)
 {
-    mem_free(a->mem, a);
+    give_home(POOL_METADATA, a);
 }

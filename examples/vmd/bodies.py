@@ -115,6 +115,12 @@ def bad():
         ("a page of words", "GET", "/vms?limit=ten", "", 400, ["limit"]),
         ("a page after nobody", "GET", "/vms?after=nobody", "", 404, ["nobody"]),
         ("to delete an unknown machine", "DELETE", "/vms/none", "", 404, ["none"]),
+        ("a tenant's configuration of a wrong type", "PUT", "/tenants/t", '{"cpus": "x"}', 422, ["cpus", "integers"]),
+        ("a tenant that may have nothing", "PUT", "/tenants/t", '{"cpus": 0}', 422, ["cpus"]),
+        ("a node of no memory", "PUT", "/nodes/node-001", '{"memory_mb": 0}', 422, ["memory_mb"]),
+        ("a tenant whose name is none", "GET", "/tenants/a%2fb", "", 400, ["name"]),
+        ("an unknown node", "GET", "/nodes/node-999", "", 404, ["node-000"]),
+        ("a node that is none", "PUT", "/nodes/node-0x1", "{}", 404, ["node-000"]),
         ("an unknown path", "GET", "/x", "", 404, ["/vms"]),
         ("a wrong method", "PUT", "/vms", "{}", 405, []),
     ]

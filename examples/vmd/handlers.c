@@ -36,7 +36,6 @@ static bool is_name(const char *s)
     size_t n = strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.");
     return n > 0 && n <= NAME_MOST && !s[n];
 }
-#define NAME_RULE "must be 1 to 64 letters, digits, '-', '_' or '.'"
 
 static const char *read_metadata(json_t *object, vm_spec *s)
 {
@@ -64,8 +63,9 @@ static ebb_sym status_named(const char *word)
 
 static const char *wrong_size(const vm_spec *s)
 {
-    if (s->cpus < 1 || s->cpus > 256) return "cpus must be 1 to 256";
-    return s->memory_mb < 1 || s->memory_mb > 1 << 22 ? "memory_mb must be 1 to 4194304" : NULL;
+    if (s->cpus < 1 || s->cpus > CPUS_MOST) return "cpus must be 1 to 256";
+    if (s->memory_mb < 1 || s->memory_mb > MEMORY_MOST) return "memory_mb must be 1 to 4194304";
+    return NULL;
 }
 
 /* NULL, or what is wrong; the text may be @error's. */
@@ -86,6 +86,8 @@ static const char *read_spec(json_t *body, vm_spec *s, json_error_t *error)
 
 /* ---- changing a machine ---------------------------------------------------------------------- */
 
+static const char no_memory[] = "out of memory";
+
 static const char *change_one(attrs *a, const char *key, json_t *value)
 {
     if (json_is_null(value)) {
@@ -95,7 +97,7 @@ static const char *change_one(attrs *a, const char *key, json_t *value)
     if (!json_is_string(value)) return "metadata values must be strings, or null to remove one";
     if (strlen(key) > NAME_MOST || json_string_length(value) > VALUE_MOST)
         return "metadata keys are at most 64 bytes, values 256";
-    return attrs_put(a, key, json_string_value(value)) ? NULL : "out of memory";
+    return attrs_put(a, key, json_string_value(value)) ? NULL : no_memory;
 }
 
 /* As RFC 7396 merges objects. */
@@ -170,26 +172,35 @@ static void add_metadata(text *t, const vm *v)
     text_put(t, "}");
 }
 
-/* Reply with a machine, and let go of the reference. */
-static int reply_vm(request *req, int status, vm *v)
+static void add_vm(text *t, const vm *v)
 {
+    add_summary(t, v);
+    add_metadata(t, v);
+    text_put(t, "}");
+}
+
+/* Reply with a machine, and let go of the reference; write it down if it is by @p (may be NULL). */
+static int reply_vm(request *req, int status, vm *v, proposal *p)
+{
+    bool written = true;
     if (!mem_hold(&req->mem, vm_release, v)) return 507;
-    add_summary(&req->reply, v);
-    add_metadata(&req->reply, v);
-    text_put(&req->reply, "}");
+    if (p) {
+        add_vm(&p->text, v);
+        written = proposal_commit(p);
+    }
+    if (written) add_vm(&req->reply, v);
     mem_drop(&req->mem, vm_release, v);
-    return reply_done(req, status);
+    return written ? reply_done(req, status) : 507;
 }
 
 /* ---- what the routes do ---------------------------------------------------------------------- */
 
-/* Put in what may be there in place of @before only, if that is not NULL. */
-static int put_vm(request *req, const vm_spec *spec, const vm *before)
+static int put_proposed(request *req, proposal *p, const vm_spec *spec, const vm *before)
 {
     vm *v = NULL;
     switch (state_put(spec, before, &v)) { /* copies: it outlives the request */
-    case PUT_CREATED: return reply_vm(req, 201, v);
-    case PUT_REPLACED: return reply_vm(req, 200, v);
+    case PUT_CREATED: return reply_vm(req, 201, v, p);
+    case PUT_REPLACED: return reply_vm(req, 200, v, p);
     case PUT_TAKEN: return reply_error(req, 409, "%s belongs to another tenant", spec->name);
     case PUT_CHANGED: return reply_error(req, 409, "%s has changed meanwhile", spec->name);
     case PUT_FULL: return reply_error(req, 507, "no more machines can be kept");
@@ -197,16 +208,46 @@ static int put_vm(request *req, const vm_spec *spec, const vm *before)
     }
 }
 
-static int post_vm(request *req, json_t *body)
+/* About how long a machine is as JSON. */
+static size_t written_size(const vm_spec *s)
 {
-    vm_spec spec;
-    json_error_t error;
-    const char *wrong = read_spec(body, &spec, &error);
-    return wrong ? reply_error(req, 422, "%s", wrong) : put_vm(req, &spec, NULL);
+    const size_t fixed = 256, quotes = 6;
+    size_t size = fixed + strlen(s->name) + strlen(s->tenant);
+    for (size_t i = 0; i < s->pairs; i++)
+        size += strlen(s->pair[i].key) + strlen(s->pair[i].value) + quotes;
+    return size;
 }
 
-/* The NAME of /vms/NAME; NULL: it can't be one. */
-static const char *name_in(const request *req)
+/* Put in what may be there in place of @before only, if that is not NULL. */
+static int put_vm(request *req, const vm_spec *spec, const vm *before)
+{
+    int status;
+    config most;
+    ebb_sym tenant = ebb_intern_find(names, ebb_str_from(spec->tenant));
+    if (!config_of_tenant(&req->mem, tenant, &most)) return 507;
+    if (spec->cpus > most.cpus || spec->memory_mb > most.memory_mb)
+        return reply_error(req, 422, "%s may have at most %d cpus and %d MiB in a machine",
+                           spec->tenant, most.cpus, most.memory_mb);
+    proposal *p = proposal_begin(req, spec->name, written_size(spec), &status);
+    if (!p) return status;
+    status = put_proposed(req, p, spec, before);
+    proposal_end(p);
+    return status;
+}
+
+static int post_vm(request *req, json_t *body)
+{
+    int status;
+    json_error_t error;
+    vm_spec *spec = borrow(req, POOL_CONFIGS, sizeof *spec, &status);
+    if (!spec) return status;
+    const char *wrong = read_spec(body, spec, &error);
+    status = wrong ? reply_error(req, 422, "%s", wrong) : put_vm(req, spec, NULL);
+    give_home(POOL_CONFIGS, spec);
+    return status;
+}
+
+const char *name_in(const request *req)
 {
     const char *name = req->path + strlen(req->route->path);
     return is_name(name) ? name : NULL;
@@ -217,21 +258,27 @@ static int get_vm(request *req)
     const char *name = name_in(req);
     if (!name) return reply_error(req, 400, "a name " NAME_RULE);
     vm *v = state_get(name);
-    return v ? reply_vm(req, 200, v) : reply_error(req, 404, "no machine is called %s", name);
+    return v ? reply_vm(req, 200, v, NULL) : reply_error(req, 404, "no machine is called %s", name);
 }
 
 static int change_vm(request *req, json_t *body, const vm *v)
 {
+    int status;
     json_error_t error;
-    vm_spec spec = {.name = v->name,
-                    .tenant = ebb_sym_str(names, v->tenant).ptr,
-                    .status = v->status,
-                    .cpus = v->cpus,
-                    .memory_mb = v->memory_mb};
-    attrs *a = attrs_begin(&req->mem, v);
-    if (!a) return 507;
-    const char *wrong = read_changes(body, a, &spec, &error);
-    int status = wrong ? reply_error(req, 422, "%s", wrong) : put_vm(req, &spec, v);
+    attrs *a = attrs_begin(req, v, &status);
+    if (!a) return status;
+    vm_spec *spec = borrow(req, POOL_CONFIGS, sizeof *spec, &status);
+    if (spec) {
+        spec->name = v->name;
+        spec->tenant = ebb_sym_str(names, v->tenant).ptr;
+        spec->status = v->status;
+        spec->cpus = v->cpus;
+        spec->memory_mb = v->memory_mb;
+        const char *wrong = read_changes(body, a, spec, &error);
+        if (wrong == no_memory) status = 507;
+        else status = wrong ? reply_error(req, 422, "%s", wrong) : put_vm(req, spec, v);
+        give_home(POOL_CONFIGS, spec);
+    }
     attrs_end(a);
     return status;
 }
@@ -257,7 +304,15 @@ static int delete_vm(request *req)
 {
     const char *name = name_in(req);
     if (!name) return reply_error(req, 400, "a name " NAME_RULE);
-    if (!state_remove(name)) return reply_error(req, 404, "no machine is called %s", name);
+    int status = 404;
+    proposal *p = proposal_begin(req, name, 2 * NAME_MOST, &status);
+    if (!p) return status;
+    add_string(&p->text, "{\"deleted\":", name);
+    text_put(&p->text, "}");
+    if (!state_remove(name)) status = reply_error(req, 404, "no machine is called %s", name);
+    else status = proposal_commit(p) ? 200 : 507;
+    proposal_end(p);
+    if (status != 200) return status;
     add_string(&req->reply, "{\"deleted\":", name);
     text_put(&req->reply, "}");
     return reply_done(req, 200);
@@ -335,7 +390,9 @@ static int list_vms(request *req)
 
 static int no_such_path(request *req)
 {
-    return reply_error(req, 404, "there are /vms, /vms/NAME, /schedule and /metrics");
+    return reply_error(
+        req, 404,
+        "there are /vms, /vms/NAME, /schedule, /tenants/NAME, /nodes/NAME, /log and /metrics");
 }
 
 static int no_such_method(request *req)
@@ -356,6 +413,11 @@ route routes[ROUTES] = {
     {"GET", "/vms/", get_vm, NULL, PROFILE("GET /vms/NAME")},
     {"PATCH", "/vms/", NULL, patch_vm, PROFILE("PATCH /vms/NAME")},
     {"DELETE", "/vms/", delete_vm, NULL, PROFILE("DELETE /vms/NAME")},
+    {"GET", "/tenants/", get_tenant, NULL, PROFILE("GET /tenants/NAME")},
+    {"PUT", "/tenants/", NULL, put_tenant, PROFILE("PUT /tenants/NAME")},
+    {"GET", "/nodes/", get_node, NULL, PROFILE("GET /nodes/NAME")},
+    {"PUT", "/nodes/", NULL, put_node, PROFILE("PUT /nodes/NAME")},
+    {"GET", "/log", get_log, NULL, PROFILE("GET /log")},
     {"GET", "/metrics", metrics, NULL, PROFILE("GET /metrics")},
     {NULL, NULL, no_such_method, NULL, PROFILE("no such method")},
     {NULL, NULL, no_such_path, NULL, PROFILE("no such path")},

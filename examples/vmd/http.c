@@ -258,7 +258,7 @@ static ebb_fault *fail_some(void)
 
 int serve(void)
 {
-    if (!state_begin()) {
+    if (!state_begin() || !pools_begin() || !configs_begin()) {
         fputs("vmd: out of memory\n", stderr);
         return 1;
     }
@@ -275,8 +275,10 @@ int serve(void)
     fflush(stdout);
     while (!stopped) sigsuspend(&waiting);
     MHD_stop_daemon(daemon);
-    state_clear();
     if (fault) ebb_fault_end(&fault);
+    state_clear();
+    configs_end();
+    pools_end();
     if (budget) ebb_budget_destroy(&budget);
     return 0;
 }

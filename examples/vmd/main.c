@@ -30,22 +30,19 @@ static const char usage[] =
     "  --max-body=BYTES      of one request (64 KiB)\n"
     "  --max-request=BYTES   ebb: memory that one request may hold, 0: no limit (4 MiB)\n"
     "  --budget=BYTES        memory that all requests together may hold, 0: no limit (256 MiB)\n"
+    "  --pool=NAME:MAX:MIN   ebb: at most so many, and so many beforehand; of proposals (1000:100),\n"
+    "                        configs (500:50), metadata (200:20), small-buffers (500:50) and\n"
+    "                        large-buffers (100:10)\n"
     "  --fail=N              ebb: let one allocation in N fail, to see what clients get\n";
 
 static const struct option longs[] = {
-    {"memory", required_argument, NULL, 'm'},
-    {"port", required_argument, NULL, 'p'},
-    {"threads", required_argument, NULL, 't'},
-    {"connections", required_argument, NULL, 'c'},
-    {"nodes", required_argument, NULL, 'n'},
-    {"idle", required_argument, NULL, 'i'},
-    {"max-vms", required_argument, NULL, 'v'},
-    {"max-body", required_argument, NULL, 'b'},
-    {"budget", required_argument, NULL, 'u'},
-    {"max-request", required_argument, NULL, 'r'},
-    {"fail", required_argument, NULL, 'f'},
-    {"help", no_argument, NULL, 'h'},
-    {NULL, 0, NULL, 0},
+    {"memory", required_argument, NULL, 'm'},  {"port", required_argument, NULL, 'p'},
+    {"threads", required_argument, NULL, 't'}, {"connections", required_argument, NULL, 'c'},
+    {"nodes", required_argument, NULL, 'n'},   {"idle", required_argument, NULL, 'i'},
+    {"max-vms", required_argument, NULL, 'v'}, {"max-body", required_argument, NULL, 'b'},
+    {"budget", required_argument, NULL, 'u'},  {"max-request", required_argument, NULL, 'r'},
+    {"pool", required_argument, NULL, 'o'},    {"fail", required_argument, NULL, 'f'},
+    {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0},
 };
 
 static bool memory(const char *value)
@@ -64,6 +61,38 @@ static size_t number(const char *name, const char *value, size_t least, size_t m
     exit(2);
 }
 
+static pool_size *pool_named(const char *name, size_t len)
+{
+    for (int i = 0; i < POOLS; i++)
+        if (strlen(pool_sizes[i].name) == len && !strncmp(pool_sizes[i].name, name, len))
+            return &pool_sizes[i];
+    return NULL;
+}
+
+/* NAME:MAX:MIN */
+static void pool(const char *value)
+{
+    unsigned max, min;
+    int end = 0;
+    const char *colon = strchr(value, ':');
+    pool_size *size = colon ? pool_named(value, (size_t)(colon - value)) : NULL;
+    if (!size) {
+        fprintf(stderr,
+                "vmd: --pool=%s: NAME:MAX:MIN, and NAME is proposals, configs, metadata, "
+                "small-buffers or large-buffers\n",
+                value);
+        exit(2);
+    }
+    bool read = strspn(colon, ":0123456789") == strlen(colon) &&
+                sscanf(colon, ":%9u:%9u%n", &max, &min, &end) == 2 && !colon[end];
+    if (!read || min > max) {
+        fprintf(stderr, "vmd: --pool=%s: MAX and MIN are numbers, and MIN is at most MAX\n", value);
+        exit(2);
+    }
+    size->max = max;
+    size->min = min;
+}
+
 static void set(int what, const char *name, const char *value)
 {
     const size_t gib = (size_t)1 << 30;
@@ -79,6 +108,7 @@ static void set(int what, const char *name, const char *value)
     case 'b': opt.max_body = number(name, value, 1, gib); break;
     case 'r': opt.max_request = number(name, value, 0, 64 * gib); break;
     case 'u': opt.budget = number(name, value, 0, 1024 * gib); break;
+    case 'o': pool(value); break;
     case 'h': fputs(usage, stdout); exit(0);
     default: fputs(usage, stderr); exit(2);
     }

@@ -53,5 +53,7 @@ int metrics(request *req)
     requests(t);
     if (opt.ebb) profiles(t);
     if (opt.ebb) memory(t);
+    if (opt.ebb) pools_metrics(t);
+    if (opt.ebb) configs_metrics(t);
     return text_failed(t) ? 507 : 200;
 }

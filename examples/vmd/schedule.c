@@ -13,17 +13,6 @@ enum { ALTERNATIVES = 3, ZONES = 4, PER_MILLE = 1000 };
 
 /* ---- nodes ----------------------------------------------------------------------------------- */
 
-typedef struct room {
-    int cpus, memory_mb;
-} room;
-
-/* A made-up inventory: 16 to 80 cpus, 32 to 128 GiB, in four zones. */
-static room node_size(unsigned node)
-{
-    return (room){.cpus = 16 + (int)(node * 7 % 5) * 16,
-                  .memory_mb = 32768 + (int)(node * 11 % 7) * 16384};
-}
-
 static void add_node(text *t, unsigned node)
 {
     text_printf(t, "\"node-%03u\"", node);
@@ -33,7 +22,7 @@ static void add_node(text *t, unsigned node)
 
 typedef struct wanted {
     const char *name;
-    room size;
+    config size;
     int zone;     /* -1: any */
     group *group; /* NULL: it has none */
 } wanted;
@@ -41,7 +30,8 @@ typedef struct wanted {
 /* What a batch works with. */
 typedef struct batch {
     bool spread;    /* rather than fill nodes up */
-    room *left;     /* on each node */
+    config *all;    /* that each node has */
+    config *left;   /* and what is left of it */
     groups *groups; /* and where they have machines */
     /* Of the last machine: the nodes that have room, a column of scores beside them, and which of
        the rows are the best. */
@@ -54,7 +44,7 @@ typedef struct batch {
 /* How full a node would be, or how empty if the batch is to be spread. */
 static int score_of(const batch *b, unsigned node, const wanted *w)
 {
-    room all = node_size(node), left = b->left[node];
+    config all = b->all[node], left = b->left[node];
     int cpus = (left.cpus - w->size.cpus) * PER_MILLE / all.cpus;
     int memory = (int)((long long)(left.memory_mb - w->size.memory_mb) * PER_MILLE / all.memory_mb);
     int empty = (cpus + memory) / 2;
@@ -180,6 +170,16 @@ static const char *read_strategy(json_t *body, bool *ret_spread)
     return *ret_spread || !strcmp(strategy, "pack") ? NULL : "strategy must be pack or spread";
 }
 
+/* False: no memory. */
+static bool read_nodes(request *req, batch *b)
+{
+    for (unsigned node = 0; node < opt.nodes; node++) {
+        if (!config_of_node(&req->mem, node, &b->all[node])) return false;
+        b->left[node] = b->all[node];
+    }
+    return true;
+}
+
 int schedule(request *req, json_t *body)
 {
     batch b = {.spread = false};
@@ -189,18 +189,19 @@ int schedule(request *req, json_t *body)
     if (!json_is_array(vms)) return reply_error(req, 422, "vms must be an array");
     if (json_array_size(vms) == 0 || json_array_size(vms) > BATCH_MOST)
         return reply_error(req, 422, "vms must have 1 to %d entries", BATCH_MOST);
-    b.left = mem_alloc(&req->mem, opt.nodes * (sizeof *b.left + sizeof *b.node + sizeof *b.score));
-    if (!b.left) return 507;
+    b.all =
+        mem_alloc(&req->mem, opt.nodes * (2 * sizeof *b.all + sizeof *b.node + sizeof *b.score));
+    if (!b.all) return 507;
     b.groups = groups_begin(&req->mem);
     if (!b.groups) {
-        mem_free(&req->mem, b.left);
+        mem_free(&req->mem, b.all);
         return 507;
     }
+    b.left = b.all + opt.nodes;
     b.node = (unsigned *)(b.left + opt.nodes);
     b.score = (int32_t *)(b.node + opt.nodes);
-    for (unsigned node = 0; node < opt.nodes; node++) b.left[node] = node_size(node);
-    int status = place_all(req, vms, &b);
+    int status = read_nodes(req, &b) ? place_all(req, vms, &b) : 507;
     groups_end(b.groups);
-    mem_free(&req->mem, b.left);
+    mem_free(&req->mem, b.all);
     return status;
 }

@@ -7,6 +7,9 @@
  *   schedule.c  placing machines on nodes
  *   groups.c    which nodes the groups of a batch are on already
  *   attrs.c     changing a machine's metadata
+ *   configs.c   what tenants may have and nodes have, read once and shared
+ *   log.c       changes, written down before they are answered
+ *   pools.c     what requests borrow
  *   metrics.c   counters, as Prometheus reads them
  *   state.c     what outlives requests: the machines
  *   mem.c       where a request's memory comes from
@@ -19,6 +22,7 @@
 #include <stdatomic.h>
 
 enum { NAME_MOST = 64, VALUE_MOST = 256, METADATA_MOST = 32, BATCH_MOST = 100, PAGE_MOST = 100 };
+enum { CPUS_MOST = 256, MEMORY_MOST = 1 << 22 }; /* of a machine, or a node */
 
 typedef struct options {
     bool ebb;
@@ -52,7 +56,7 @@ struct request {
 };
 
 /* The last two have no path: no such method, no such path. */
-enum { ROUTES = 9 };
+enum { ROUTES = 14 };
 extern route routes[ROUTES];
 /* Never NULL: some routes only say what is wrong. */
 route *route_find(const char *method, const char *path);
@@ -66,6 +70,10 @@ int reply_done(request *req, int status);
 
 int schedule(request *req, json_t *body);
 int metrics(request *req);
+
+/* The NAME in a path that ends in one; NULL: it can't be one. */
+const char *name_in(const request *req);
+#define NAME_RULE "must be 1 to 64 letters, digits, '-', '_' or '.'"
 
 /* ---- the machines ---------------------------------------------------------------------------- */
 
@@ -126,8 +134,10 @@ void vm_release(void *reference);
 
 /* A machine's metadata while it is being changed, in the order it was put in. */
 typedef struct attrs attrs;
-/* NULL: no memory. */
-attrs *attrs_begin(mem *m, const vm *from);
+/* What a pool of them is like, but for its size. */
+ebb_pool_params attrs_pool(void);
+/* NULL: *@ret_status as of borrow. */
+attrs *attrs_begin(request *req, const vm *from, int *ret_status);
 /* Borrow both until attrs_end. False: no memory. */
 bool attrs_put(attrs *a, const char *key, const char *value);
 void attrs_remove(attrs *a, const char *key);
@@ -144,6 +154,75 @@ group *groups_get(groups *all, const char *name);
 bool group_is_on(group *g, unsigned node);
 bool group_add(group *g, unsigned node);
 void groups_end(groups *all);
+
+/* ---- what requests borrow -------------------------------------------------------------------- */
+
+typedef enum pool_kind {
+    POOL_PROPOSALS,
+    POOL_CONFIGS,
+    POOL_METADATA,
+    POOL_SMALL_BUFFERS,
+    POOL_LARGE_BUFFERS,
+    POOLS
+} pool_kind;
+
+/* How many there may be, and how many are made beforehand. */
+typedef struct pool_size {
+    const char *name;
+    uint32_t max, min;
+} pool_size;
+extern pool_size pool_sizes[POOLS];
+
+/* ebb mode's pools. False: no memory. */
+bool pools_begin(void);
+void pools_end(void);
+void pools_metrics(text *t);
+/* One of @kind, of @size bytes; zeroed, or as it was given home. NULL: *@ret_status is what to
+   return, and the reply is begun if need be. */
+void *borrow(request *req, pool_kind kind, size_t size, int *ret_status);
+void give_home(pool_kind kind, void *what);
+/* ebb mode's; of at least @size bytes. */
+ebb_buf *borrow_buffer(request *req, size_t size, int *ret_status);
+
+/* ---- changes --------------------------------------------------------------------------------- */
+
+/* A change on its way into the log. */
+typedef struct proposal {
+    unsigned char id[16];
+    text text;       /* JSON: what is to be written down */
+    ebb_buf *buffer; /* ebb: where that lies */
+} proposal;
+
+/* @size: about how long the text will be. NULL: *@ret_status as of borrow. */
+proposal *proposal_begin(request *req, const char *name, size_t size, int *ret_status);
+/* Write it down. False: no memory, or it is too long. */
+bool proposal_commit(proposal *p);
+void proposal_end(proposal *p);
+int get_log(request *req);
+
+/* ---- configurations -------------------------------------------------------------------------- */
+
+/* The most that one machine of a tenant may have, or all that a node has. */
+typedef struct config {
+    int cpus, memory_mb;
+} config;
+
+/* malloc mode's. */
+typedef struct counted_config {
+    _Atomic unsigned references;
+    config config;
+} counted_config;
+
+bool configs_begin(void);
+void configs_end(void);
+void configs_metrics(text *t);
+/* False: no memory. */
+bool config_of_tenant(mem *m, ebb_sym tenant, config *ret_config);
+bool config_of_node(mem *m, unsigned node, config *ret_config);
+int get_tenant(request *req);
+int put_tenant(request *req, json_t *body);
+int get_node(request *req);
+int put_node(request *req, json_t *body);
 
 /* ---- http ------------------------------------------------------------------------------------ */
 
