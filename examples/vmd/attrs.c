@@ -48,6 +48,13 @@ static void remove_from_array(attrs *a, const char *key)
 
 /* ---- ebb ------------------------------------------------------------------------------------- */
 
+/* Whoever borrows it next attaches the arena to its own thread. */
+static bool park(attrs *a)
+{
+    a->arena = ebb_scope_detach(&a->arena);
+    return true;
+}
+
 static bool create(void *ctx, void *object)
 {
     const ebb_arena_params params = {.name = "metadata"};
@@ -56,7 +63,7 @@ static bool create(void *ctx, void *object)
     a->is_map = true;
     a->arena = ebb_arena_create(&params);
     a->map = pair_map_in(a->arena);
-    if (ebb_failed(a->arena) == EBB_OK) return true;
+    if (ebb_failed(a->arena) == EBB_OK) return park(a);
     ebb_arena_destroy(&a->arena);
     return false;
 }
@@ -67,13 +74,15 @@ static bool reset(void *ctx, void *object)
     (void)ctx;
     ebb_arena_reset(a->arena);
     a->map = pair_map_in(a->arena);
-    return true;
+    return park(a);
 }
 
 static void destroy(void *ctx, void *object)
 {
+    attrs *a = object;
     (void)ctx;
-    ebb_arena_destroy(&((attrs *)object)->arena);
+    ebb_scope_attach(a->arena);
+    ebb_arena_destroy(&a->arena);
 }
 
 ebb_pool_params attrs_pool(void)
@@ -89,6 +98,7 @@ attrs *attrs_begin(request *req, const vm *from, int *ret_status)
     attrs *a = borrow(req, POOL_METADATA, sizeof *a, ret_status);
     if (!a) return NULL;
     *ret_status = 507;
+    if (a->is_map) ebb_scope_attach(a->arena);
     for (size_t i = 0; i < from->pairs; i++)
         if (!attrs_put(a, from->pair[i].key, from->pair[i].value)) return attrs_end(a), NULL;
     return a;

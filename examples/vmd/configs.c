@@ -4,7 +4,7 @@
  *
  *   ebb      a cache of objects that are shared: a request finds one and reads it until its scope
  *            ends, without a lock and without counting
- *   malloc   a table of objects with counted references, under a lock
+ *   malloc   a table of what was read, copied from under a lock
  *
  * Synchronized; nothing is allocated from a request under a lock.
  */
@@ -30,7 +30,8 @@ typedef struct source {
     key key;
     char *text; /* NULL: none was put */
     size_t len;
-    counted_config *read; /* malloc: as it was read, NULL: not yet */
+    bool is_read; /* malloc, and the next */
+    config read;
 } source;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -133,44 +134,42 @@ static bool find(mem *m, key k, config *ret_config)
 
 /* ---- malloc ---------------------------------------------------------------------------------- */
 
-static void release(counted_config *c)
+/* With the lock held: reading is seldom. */
+static bool look_up(key k, config *ret_config)
 {
-    if (c && atomic_fetch_sub(&c->references, 1) == 1) free(c);
+    source *s = source_of(k);
+    if (!s) return false;
+    if (!s->is_read) {
+        s->read = usual(k);
+        s->is_read = !s->len || parse(s->text, s->len, &s->read);
+    }
+    *ret_config = s->read;
+    return s->is_read;
 }
 
-static counted_config *refer(source *s)
-{
-    if (s->read) atomic_fetch_add(&s->read->references, 1);
-    return s->read;
-}
-
-/* Read it, with the lock held: it is seldom. */
-static bool read_source(source *s)
-{
-    counted_config *c = malloc(sizeof *c);
-    if (!c) return false;
-    *c = (counted_config){1, usual(s->key)};
-    if (s->len && !parse(s->text, s->len, &c->config)) return free(c), false;
-    s->read = c;
-    return true;
-}
-
-static bool find_counted(key k, config *ret_config)
+static bool look_up_locked(key k, config *ret_config)
 {
     pthread_mutex_lock(&lock);
-    source *s = source_of(k);
-    counted_config *c = s && (s->read || read_source(s)) ? refer(s) : NULL;
+    bool found = look_up(k, ret_config);
     pthread_mutex_unlock(&lock);
-    if (c) *ret_config = c->config;
-    release(c);
-    return c != NULL;
+    return found;
+}
+
+static bool look_up_nodes(config *ret_nodes)
+{
+    bool found = true;
+    pthread_mutex_lock(&lock);
+    for (unsigned i = 0; found && i < opt.nodes; i++)
+        found = look_up(key_of(NODE, i), &ret_nodes[i]);
+    pthread_mutex_unlock(&lock);
+    return found;
 }
 
 /* ---- either ---------------------------------------------------------------------------------- */
 
 static bool find_config(mem *m, key k, config *ret_config)
 {
-    return m->scope ? find(m, k, ret_config) : find_counted(k, ret_config);
+    return m->scope ? find(m, k, ret_config) : look_up_locked(k, ret_config);
 }
 
 bool config_of_tenant(mem *m, ebb_sym tenant, config *ret_config)
@@ -178,9 +177,13 @@ bool config_of_tenant(mem *m, ebb_sym tenant, config *ret_config)
     return find_config(m, key_of(TENANT, tenant), ret_config);
 }
 
-bool config_of_node(mem *m, unsigned node, config *ret_config)
+bool configs_of_nodes(mem *m, config *ret_nodes)
 {
-    return find_config(m, key_of(NODE, node), ret_config);
+    if (!m->scope) return look_up_nodes(ret_nodes);
+    bool found = true;
+    for (unsigned i = 0; found && i < opt.nodes; i++)
+        found = find(m, key_of(NODE, i), &ret_nodes[i]);
+    return found;
 }
 
 /* False: no memory, and nothing has changed. */
@@ -192,15 +195,13 @@ static bool put(key k, ebb_str body)
     pthread_mutex_lock(&lock);
     source *s = source_of(k);
     char *old = s ? s->text : copy;
-    counted_config *read = s ? s->read : NULL;
     if (s) {
         s->text = copy;
         s->len = body.len;
-        s->read = NULL;
+        s->is_read = false;
     }
     pthread_mutex_unlock(&lock);
     free(old);
-    release(read);
     if (cache && s) ebb_cache_remove(cache, ebb_key_u64(k)); /* what is being loaded, too */
     return s != NULL;
 }
@@ -219,7 +220,6 @@ void configs_end(void)
         for (source *s; (s = sources[i]);) {
             sources[i] = s->next;
             free(s->text);
-            release(s->read);
             free(s);
         }
 }

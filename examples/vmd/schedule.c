@@ -173,10 +173,8 @@ static const char *read_strategy(json_t *body, bool *ret_spread)
 /* False: no memory. */
 static bool read_nodes(request *req, batch *b)
 {
-    for (unsigned node = 0; node < opt.nodes; node++) {
-        if (!config_of_node(&req->mem, node, &b->all[node])) return false;
-        b->left[node] = b->all[node];
-    }
+    if (!configs_of_nodes(&req->mem, b->all)) return false;
+    memcpy(b->left, b->all, opt.nodes * sizeof *b->all);
     return true;
 }
 

@@ -207,18 +207,13 @@ typedef struct config {
     int cpus, memory_mb;
 } config;
 
-/* malloc mode's. */
-typedef struct counted_config {
-    _Atomic unsigned references;
-    config config;
-} counted_config;
-
 bool configs_begin(void);
 void configs_end(void);
 void configs_metrics(text *t);
 /* False: no memory. */
 bool config_of_tenant(mem *m, ebb_sym tenant, config *ret_config);
-bool config_of_node(mem *m, unsigned node, config *ret_config);
+/* Fill @ret_nodes for all nodes. */
+bool configs_of_nodes(mem *m, config *ret_nodes);
 int get_tenant(request *req);
 int put_tenant(request *req, json_t *body);
 int get_node(request *req);

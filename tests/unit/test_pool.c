@@ -117,6 +117,22 @@ Test(pool, objects_come_home_with_their_scope_newest_first)
     end(&p);
 }
 
+/* Of a pool that has nothing to ask its objects: the second of a scope is tied to it in line. */
+Test(pool, all_of_a_scope_come_home_with_it)
+{
+    const ebb_pool_params how = {.name = "plain", .size = 64, .min_size = 3, .max_size = 3};
+    ebb_pool *p = ebb_pool_create(&how, NULL);
+    ebb_pool_stats s;
+    for (int round = 0; round < 3; round++) {
+        ebb_arena *a = ebb_scope_begin(&profile);
+        for (int i = 0; i < 3; i++) cr_assert_not_null(ebb_pool_acquire(p, a, NULL));
+        ebb_scope_end(&a);
+        ebb_pool_get_stats(p, &s);
+        cr_assert_eq(s.in_use, 0, "round %d", round);
+    }
+    ebb_pool_destroy(&p);
+}
+
 Test(pool, a_rewind_sends_home_what_was_acquired_since)
 {
     things p = begin(0, 4);
