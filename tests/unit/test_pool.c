@@ -117,15 +117,17 @@ Test(pool, objects_come_home_with_their_scope_newest_first)
     end(&p);
 }
 
-/* Of a pool that has nothing to ask its objects: the second of a scope is tied to it in line. */
+/* Of a pool that has nothing to ask its objects, once the thread keeps some of them: all but the
+   first of a scope are tied to it in line. */
 Test(pool, all_of_a_scope_come_home_with_it)
 {
-    const ebb_pool_params how = {.name = "plain", .size = 64, .min_size = 3, .max_size = 3};
+    enum { ROUNDS = 20, AT_ONCE = 16, MOST = 64 };
+    const ebb_pool_params how = {.name = "plain", .size = 64, .min_size = MOST, .max_size = MOST};
     ebb_pool *p = ebb_pool_create(&how, NULL);
     ebb_pool_stats s;
-    for (int round = 0; round < 3; round++) {
+    for (int round = 0; round < ROUNDS; round++) {
         ebb_arena *a = ebb_scope_begin(&profile);
-        for (int i = 0; i < 3; i++) cr_assert_not_null(ebb_pool_acquire(p, a, NULL));
+        for (int i = 0; i < AT_ONCE; i++) cr_assert_not_null(ebb_pool_acquire(p, a, NULL));
         ebb_scope_end(&a);
         ebb_pool_get_stats(p, &s);
         cr_assert_eq(s.in_use, 0, "round %d", round);
