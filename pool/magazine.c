@@ -255,6 +255,16 @@ void ebb__pool_unlist(ebb_pool *p)
     os_unlock(&all_lock);
 }
 
+size_t ebb_pool_list(ebb_pool_info *ret_, size_t most)
+{
+    size_t n = 0;
+    os_lock(&all_lock);
+    for (ebb_pool *p = all; p; p = p->next, n++)
+        if (n < most) ebb__pool_show(p, &ret_[n]);
+    os_unlock(&all_lock);
+    return n;
+}
+
 bool ebb__pool_is_known(const ebb_pool *p)
 {
     os_lock(&all_lock);

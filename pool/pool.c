@@ -352,6 +352,17 @@ const char *ebb_pool_name(const ebb_pool *p)
     return p->name;
 }
 
+void ebb__pool_show(ebb_pool *p, ebb_pool_info *ret_)
+{
+    memcpy(ret_->name, p->name, sizeof ret_->name);
+    ret_->out = 0;
+    os_lock(&p->lock);
+    ret_->exist = p->exist;
+    for (uint32_t i = 0; i < p->registered; i++)
+        ret_->out += p->registry[i].it && is_out(p->registry[i].it);
+    os_unlock(&p->lock);
+}
+
 void ebb_pool_each_out(ebb_pool *p, void (*fn)(void *ctx, const void *object, const void *site),
                        void *ctx)
 {

@@ -286,6 +286,18 @@ EBB_API void ebb_pool_get_stats(ebb_pool *pool, ebb_pool_stats *ret_stats);
 /** Return the name, as copied. */
 EBB_API const char *ebb_pool_name(const ebb_pool *pool);
 
+/** One pool, as ebb_pool_list shows it. */
+typedef struct ebb_pool_info {
+    char name[48];
+    uint32_t exist; /**< objects, but for detached ones */
+    uint32_t out;   /**< objects that are lent or detached */
+} ebb_pool_info;
+
+/** Fill up to @most of @ret_, newest first, with the pools that have not been destroyed, those of
+    buffers included (one for each class): what a test shows when there should be none. @ret_ may be
+    NULL where @most is 0. Return how many there are. Cost: O(objects). Threads: any. */
+EBB_API size_t ebb_pool_list(ebb_pool_info *ret_, size_t most);
+
 /** Call @fn for each object that is lent or detached, with where it was acquired (a code address),
     while the pool is locked: it must not call Ebb. For reports of your own. */
 EBB_API void ebb_pool_each_out(ebb_pool *pool,

@@ -4,6 +4,10 @@
 #define _GNU_SOURCE
 #include "support.h"
 
+#include <ebb/bufpool.h>
+#include <ebb/pool.h>
+#include <ebb/share.h>
+
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -198,6 +202,42 @@ bool test_source_has(test_source *s, const void *ptr, size_t size)
     }
     pthread_mutex_unlock(&s->lock);
     return has;
+}
+
+/* ---- what is left ------------------------------------------------------------------------------ */
+
+static bool may_leave_some;
+
+void leaves_some(void)
+{
+    may_leave_some = true;
+}
+
+static size_t show_pools(void)
+{
+    ebb_pool_info pool[8];
+    size_t n = ebb_pool_list(pool, 8);
+    for (size_t i = 0; i < n && i < 8; i++)
+        fprintf(stderr, "left: the pool \"%s\", %u of %u objects are out\n", pool[i].name,
+                pool[i].out, pool[i].exist);
+    return n;
+}
+
+static size_t show_shared(void)
+{
+    ebb_share_info object[8];
+    ebb_share_collect();
+    size_t n = ebb_share_list(object, 8);
+    for (size_t i = 0; i < n && i < 8; i++)
+        fprintf(stderr, "left: the shared object \"%s\", %u references, %u of scopes\n",
+                object[i].name, object[i].held, object[i].scopes);
+    return n;
+}
+
+bool nothing_is_left(void)
+{
+    ebb_bufpool_shared_destroy();
+    return may_leave_some || show_pools() + show_shared() == 0;
 }
 
 /* ---- children ---------------------------------------------------------------------------------- */

@@ -93,6 +93,14 @@ void test_source_fail_nth(test_source *s, size_t n);
 /* Whether all of [ptr, ptr + size) is in a block that is out. */
 bool test_source_has(test_source *s, const void *ptr, size_t size);
 
+/* ---- what is left ------------------------------------------------------------------------------ */
+
+/* When a test returns no pool and no shared object may be left, or it has failed; they are named on
+   stderr. test.h asks. */
+bool nothing_is_left(void);
+/* This test leaves some on purpose. */
+void leaves_some(void);
+
 /* ---- children ---------------------------------------------------------------------------------- */
 
 typedef struct death {

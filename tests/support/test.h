@@ -14,6 +14,17 @@
 
 #if !defined(EBB_PLAIN_TESTS)
 #include <criterion/criterion.h>
+
+/* Criterion's, with a look at what is left behind it. */
+#undef Test
+#define Test(suite_, name_)                                                                        \
+    static void suite_##_##name_##_body(void);                                                     \
+    CR_TEST_BASE(suite_, name_, .sentinel_ = 0)                                                    \
+    {                                                                                              \
+        suite_##_##name_##_body();                                                                 \
+        cr_assert(nothing_is_left());                                                              \
+    }                                                                                              \
+    static void suite_##_##name_##_body(void)
 #else
 #include <stdio.h>
 #include <stdlib.h>
@@ -61,6 +72,7 @@ static bool plain_run(const struct plain_test *t, int number)
     pid_t child = fork();
     if (child == 0) {
         t->fn();
+        cr_assert(nothing_is_left());
         exit(0);
     }
     if (child < 0 || waitpid(child, &status, 0) != child) return false;

@@ -135,6 +135,27 @@ Test(pool, all_of_a_scope_come_home_with_it)
     ebb_pool_destroy(&p);
 }
 
+Test(pool, all_pools_are_listed_newest_first_with_what_is_out)
+{
+    ebb_pool_info seen[2];
+    cr_assert_eq(ebb_pool_list(NULL, 0), 0);
+    things older = begin(1, 4), newer = begin(0, 4);
+    ebb_arena *a = ebb_scope_begin(&profile);
+    things_acquire(older, a, NULL);
+    things_acquire(older, a, NULL);
+    things_detach(older, things_acquire(older, a, NULL));
+    cr_assert_eq(ebb_pool_list(seen, 1), 2, "there are more than fit");
+    cr_assert_eq(ebb_pool_list(seen, 2), 2);
+    cr_assert_str_eq(seen[1].name, "things");
+    cr_assert(seen[0].exist == 0 && seen[0].out == 0);
+    cr_assert(seen[1].exist == 2 && seen[1].out == 3, "%u, %u", seen[1].exist, seen[1].out);
+    ebb_scope_end(&a);
+    things_destroy(&newer);
+    cr_assert_eq(ebb_pool_list(seen, 2), 1);
+    cr_assert_eq(seen[0].out, 1);
+    leaves_some(); /* what is detached keeps its pool from being destroyed */
+}
+
 Test(pool, a_rewind_sends_home_what_was_acquired_since)
 {
     things p = begin(0, 4);

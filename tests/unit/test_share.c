@@ -58,7 +58,7 @@ static ebb_share_stats stats(void)
     return s;
 }
 
-static void nothing_is_left(void)
+static void none_is_alive(void)
 {
     ebb_share_stats s = stats();
     cr_assert_eq(s.alive, 0u);
@@ -88,7 +88,7 @@ Test(share, is_what_was_built_until_the_last_drop)
     ebb_shared_drop(&t);
     cr_assert_eq(ended, 1);
     ebb_shared_drop(&t);
-    nothing_is_left();
+    none_is_alive();
 }
 
 Test(share, bytes_are_those_of_the_sealed_arena)
@@ -106,7 +106,7 @@ Test(share, bytes_are_those_of_the_sealed_arena)
     cr_assert_eq(info[0].bytes, ebb_shared_bytes(s));
     cr_assert_eq(info[0].held, 1u);
     ebb_shared_drop(&s);
-    nothing_is_left();
+    none_is_alive();
 }
 
 Test(share, abandoned_it_was_never_there)
@@ -116,7 +116,7 @@ Test(share, abandoned_it_was_never_there)
     ebb_arena_destroy(&a);
     cr_assert_eq(ended, 1);
     cr_assert_eq(stats().sealed, 0u);
-    nothing_is_left();
+    none_is_alive();
 }
 
 Test(share, what_was_adopted_is_part_of_it)
@@ -132,7 +132,7 @@ Test(share, what_was_adopted_is_part_of_it)
     cr_assert_eq(config_of(s)->more->number, 2);
     ebb_shared_drop(&s);
     cr_assert_eq(ended, 2);
-    nothing_is_left();
+    none_is_alive();
 }
 
 Test(share, what_has_failed_is_not_sealed)
@@ -146,7 +146,7 @@ Test(share, what_has_failed_is_not_sealed)
     cr_assert_eq(why, EBB_E_MEMORY);
     cr_assert_not_null(a);
     ebb_arena_destroy(&a);
-    nothing_is_left();
+    none_is_alive();
 }
 
 static void refuses(ebb_arena *a, const char *because)
@@ -194,7 +194,7 @@ Test(share, what_is_not_an_arena_of_its_own_is_not_sealed)
     cr_assert_null(ebb_root_get(&root, a, NULL));
     refuses(a, "root");
     ebb_arena_destroy(&a);
-    nothing_is_left();
+    none_is_alive();
 }
 
 Test(share, an_arena_of_any_kind_can_be_sealed)
@@ -205,7 +205,7 @@ Test(share, an_arena_of_any_kind_can_be_sealed)
     ebb_shared *s = ebb_shared_seal(&a, n, NULL);
     cr_assert_eq(*(const int *)ebb_shared_get(s), 5);
     ebb_shared_drop(&s);
-    nothing_is_left();
+    none_is_alive();
 }
 
 /* ---- sealed ---------------------------------------------------------------------------------- */
@@ -262,7 +262,7 @@ Test(share, a_sealed_arena_refuses_all_that_would_change_it)
     cr_assert_str_eq(ebb_arena_name(sealed), "config");
     ebb_shared_drop(&s);
     cr_assert_eq(ended, 1);
-    nothing_is_left();
+    none_is_alive();
 }
 
 enum { CAUGHT = 42 };
@@ -312,7 +312,7 @@ Test(share, strictly_checked_it_is_read_only)
     cr_assert_eq(large[199999] + grown[63], 15);
     ebb_shared_drop(&s);
     cr_assert_eq(ended, 2);
-    nothing_is_left();
+    none_is_alive();
 }
 
 static void drop_it(void *arg)
@@ -328,7 +328,7 @@ Test(share, strictly_checked_it_ends_on_any_thread)
     cr_assert_null(ebb_shared_validate(s));
     on_thread(drop_it, s);
     cr_assert_eq(ended, 1);
-    nothing_is_left();
+    none_is_alive();
 }
 
 /* ---- holding --------------------------------------------------------------------------------- */
@@ -344,7 +344,7 @@ Test(share, a_scope_holds_it_until_it_ends)
     cr_assert_eq(config_of(s)->number, 4);
     ebb_scope_end(&a);
     cr_assert_eq(ended, 1);
-    nothing_is_left();
+    none_is_alive();
 }
 
 Test(share, a_scope_that_rewinds_lets_go_of_what_is_newer)
@@ -363,7 +363,7 @@ Test(share, a_scope_that_rewinds_lets_go_of_what_is_newer)
     ebb_arena_reset(a);
     cr_assert_eq(ended, 2);
     ebb_scope_end(&a);
-    nothing_is_left();
+    none_is_alive();
 }
 
 Test(share, a_scope_that_holds_it_again_takes_nothing)
@@ -381,7 +381,7 @@ Test(share, a_scope_that_holds_it_again_takes_nothing)
     ebb_shared_drop(&t);
     ebb_scope_end(&a);
     cr_assert_eq(ended, 2);
-    nothing_is_left();
+    none_is_alive();
 }
 
 Test(share, holding_for_a_scope_fails_without_a_trace)
@@ -401,7 +401,7 @@ Test(share, holding_for_a_scope_fails_without_a_trace)
     ebb_arena_destroy(&a);
     cr_assert_eq(ended, 0);
     ebb_shared_drop(&s);
-    nothing_is_left();
+    none_is_alive();
 }
 
 /* A graph that refers to another object holds it for as long as it lives. */
@@ -417,7 +417,7 @@ Test(share, an_object_holds_others)
     cr_assert_eq(ended, 0);
     ebb_shared_drop(&t);
     cr_assert_eq(ended, 2);
-    nothing_is_left();
+    none_is_alive();
 }
 
 Test(share, a_long_chain_takes_no_deep_stack)
@@ -437,7 +437,7 @@ Test(share, a_long_chain_takes_no_deep_stack)
     cr_assert_eq(stats().alive, (uint64_t)length);
     ebb_shared_drop(&s);
     cr_assert_eq(ended, length);
-    nothing_is_left();
+    none_is_alive();
 }
 
 Test(share, one_drop_too_many_is_misuse)
@@ -464,7 +464,7 @@ Test(share, one_drop_too_many_is_misuse)
     cr_assert_not_null(ebb_shared_validate(copy2));
     ebb_weak_drop(&w);
     ebb_scope_end(&a);
-    nothing_is_left();
+    none_is_alive();
 }
 
 /* ---- weak references ------------------------------------------------------------------------- */
@@ -490,7 +490,7 @@ Test(share, weak_references_upgrade_while_it_lives)
     cr_assert_null(ebb_weak_upgrade(v));
     ebb_weak_drop(&v);
     ebb_weak_drop(&v);
-    nothing_is_left();
+    none_is_alive();
 }
 
 static ebb_weak *self;
@@ -512,7 +512,7 @@ Test(share, an_object_that_ends_is_not_held_again)
     ebb_shared_drop(&s);
     cr_assert(!upgraded);
     ebb_weak_drop(&self);
-    nothing_is_left();
+    none_is_alive();
 }
 
 /* ---- roots ----------------------------------------------------------------------------------- */
@@ -555,7 +555,7 @@ Test(share, a_root_has_what_was_set_last)
     cr_assert_eq(ended, 2);
     cr_assert_null(ebb_root_hold(&root, &why));
     cr_assert_eq(why, EBB_OK);
-    nothing_is_left();
+    none_is_alive();
 }
 
 Test(share, what_a_scope_read_stays_until_it_ends)
@@ -585,7 +585,7 @@ Test(share, what_a_scope_read_stays_until_it_ends)
     ebb_scope_end(&b);
     set(&root, 0);
     cr_assert_eq(ended, 3);
-    nothing_is_left();
+    none_is_alive();
 }
 
 static void end_scope(void *arg)
@@ -605,7 +605,7 @@ Test(share, a_scope_that_reads_may_end_elsewhere)
     cr_assert_eq(ended, 0);
     on_thread(end_scope, ebb_scope_detach(&a));
     cr_assert_eq(ended, 1);
-    nothing_is_left();
+    none_is_alive();
 }
 
 Test(share, a_child_that_is_adopted_reads_on)
@@ -620,7 +620,7 @@ Test(share, a_child_that_is_adopted_reads_on)
     cr_assert_eq(ended, 0);
     ebb_scope_end(&a);
     cr_assert_eq(ended, 1);
-    nothing_is_left();
+    none_is_alive();
 }
 
 Test(share, a_scope_that_lives_long_holds_back_only_what_it_read)
@@ -644,7 +644,7 @@ Test(share, a_scope_that_lives_long_holds_back_only_what_it_read)
     cr_assert_eq(one->number, 1);
     ebb_scope_end(&a);
     cr_assert_eq(ended, 3);
-    nothing_is_left();
+    none_is_alive();
 }
 
 /* What is being built may live for ever, so it counts what it reads. */
@@ -662,7 +662,7 @@ Test(share, an_object_being_built_holds_what_it_reads)
     cr_assert_eq(one->number, 1);
     ebb_shared_drop(&s);
     cr_assert_eq(ended, 2);
-    nothing_is_left();
+    none_is_alive();
 }
 
 /* Hundreds of readers that end in no particular order, while things are replaced. */
@@ -684,7 +684,7 @@ Test(share, the_last_reader_to_leave_lets_go)
         a[i] = a[left - 1];
     }
     cr_assert_eq(ended, SCOPES / 3);
-    nothing_is_left();
+    none_is_alive();
 }
 
 /* ---- canonical objects ----------------------------------------------------------------------- */
@@ -729,7 +729,7 @@ Test(share, the_same_content_is_the_same_object)
     cr_assert_null(c);
     cr_assert_eq(config_of(u)->number, 2);
     ebb_shared_drop(&u);
-    nothing_is_left();
+    none_is_alive();
 }
 
 Test(share, a_table_of_what_has_ended_does_not_grow)
@@ -743,7 +743,7 @@ Test(share, a_table_of_what_has_ended_does_not_grow)
     cr_assert(ebb_canon_len(c) <= 16 * 12);
     cr_assert(stats().weak <= 16 * 12);
     ebb_canon_destroy(&c);
-    nothing_is_left();
+    none_is_alive();
 }
 
 Test(share, one_hash_for_all_is_slow_but_right)
@@ -765,7 +765,7 @@ Test(share, one_hash_for_all_is_slow_but_right)
     }
     for (int i = 1; i < N; i += 2) ebb_shared_drop(&s[i]);
     ebb_canon_destroy(&c);
-    nothing_is_left();
+    none_is_alive();
 }
 
 Test(share, a_table_that_can_not_grow_is_as_it_was)
@@ -796,7 +796,7 @@ Test(share, a_table_that_can_not_grow_is_as_it_was)
         ebb_shared_drop(&s[i]);
     }
     ebb_canon_destroy(&c);
-    nothing_is_left();
+    none_is_alive();
 }
 
 /* ---- no memory at all ------------------------------------------------------------------------ */
