@@ -30,7 +30,8 @@
  * it.
  *
  * Fork: the child has a copy of the cache; loads of other threads are not in it, and are begun
- * anew.
+ * anew. Scopes of other threads that were reading never end there, so what is given up after the
+ * fork waits in the child for good: a child that goes on for long is better made by exec.
  *
  * Not for what only one request needs, nor for what must be the newest at each look: an entry is as
  * old as its load.

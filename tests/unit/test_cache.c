@@ -5,6 +5,7 @@
 #include <ebb/ebb.h>
 
 #include <string.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 enum { FAILURE = 7, MS = 1000000 };
@@ -507,6 +508,30 @@ Test(cache, an_event_loop_claims_and_fulfils)
     done(c);
 }
 
+Test(cache, an_eventfd_says_once_that_a_load_is_over)
+{
+    ebb_cache *c = cache_of((ebb_cache_params){0});
+    ebb_arena *a = ebb_scope_begin(&profile), *b = ebb_scope_begin(&profile);
+    int fd = eventfd(0, EFD_NONBLOCK);
+    const ebb_cache_notice by_fd = {.eventfd = fd, .has_eventfd = true};
+    ebb_ticket *mine, *waits;
+    const void *root = NULL;
+    uint64_t times = 0;
+    cr_assert_eq(ebb_cache_claim(c, a, ebb_key_u64(1), NULL, &mine), EBB_OK);
+    cr_assert_eq(ebb_cache_claim(c, b, ebb_key_u64(1), &by_fd, &waits), EBB_E_EXHAUSTED);
+    cr_assert_eq(read(fd, &times, sizeof times), -1, "nothing yet");
+    fulfil(&mine, 123);
+    cr_assert_eq(read(fd, &times, sizeof times), (ssize_t)sizeof times);
+    cr_assert_eq(times, 1);
+    cr_assert_eq(ebb_ticket_take(&waits, &root), 0);
+    cr_assert_eq(value_of(root), 123);
+    ebb_scope_end(&a);
+    ebb_scope_end(&b);
+    cr_assert_eq(read(fd, &times, sizeof times), -1, "nor again");
+    close(fd);
+    done(c);
+}
+
 Test(cache, an_abandoned_claim_passes_to_who_waits)
 {
     ebb_cache *c = cache_of((ebb_cache_params){0});
@@ -712,6 +737,53 @@ Test(cache, each_waits_no_longer_than_it_wants)
     on_thread(load_in_vain, &code);
     cr_assert_eq(code, EBB_E_TIMEOUT);
     cr_assert_eq(stats(the_cache).waiting, 0);
+    ebb_scope_end(&a);
+    done(the_cache);
+}
+
+/* ---- fork ------------------------------------------------------------------------------------ */
+
+static pthread_barrier_t step;
+
+static int make_in_steps(void *ctx, ebb_arena *into, ebb_key key, const void **ret_root)
+{
+    pthread_barrier_wait(&step);
+    pthread_barrier_wait(&step);
+    return make(ctx, into, key, ret_root);
+}
+
+/* What is in the cache is there; the other thread is not, nor what it was loading. */
+static void look_in_child(void *arg)
+{
+    const uint64_t long_enough = 20000;
+    const ebb_cache_load_params soon = {.fn = make,
+                                        .deadline_ns = ebb_clock_ns() + long_enough * MS};
+    const void *root = NULL;
+    ebb_arena *a = arg;
+    if (value_of(ebb_cache_find(the_cache, a, ebb_key_u64(1))) != 10) _exit(1);
+    if (ebb_cache_load(the_cache, a, ebb_key_u64(9), &soon, &root) != 0) _exit(2);
+    if (value_of(root) != 90 || stats(the_cache).loading != 0) _exit(3);
+    ebb_scope_end(&a);
+    ebb_cache_destroy(&the_cache);
+    if (the_cache) _exit(4);
+}
+
+Test(cache, a_forked_child_loads_what_another_thread_was_loading)
+{
+    if (TESTS_TSAN) cr_skip_test("ThreadSanitizer does not follow a fork of many threads");
+    ebb_cache_load_params how = {.fn = make_in_steps, .deadline_ns = UINT64_MAX};
+    pthread_t thread;
+    the_cache = cache_of((ebb_cache_params){0});
+    ebb_arena *a = ebb_scope_begin(&profile);
+    cr_assert_eq(load(the_cache, a, 1), 10);
+    pthread_barrier_init(&step, NULL, 2);
+    cr_assert(!pthread_create(&thread, NULL, load_on_thread, &how));
+    pthread_barrier_wait(&step);
+    death d = in_child(look_in_child, a);
+    pthread_barrier_wait(&step);
+    pthread_join(thread, NULL);
+    cr_assert(lived(&d), "%d %s", d.code, d.err);
+    cr_assert_eq(failures, 0);
     ebb_scope_end(&a);
     done(the_cache);
 }
