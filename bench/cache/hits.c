@@ -6,18 +6,15 @@
  *
  * 10,000 entries, all there, asked for by Zipf's law with exponent 1; keys are numbers, or texts of
  * 8 to 16 bytes. Ebb's look-ups are made by requests of 16 each, scope and announcement included;
- * there is a row for requests of one. With two threads a figure is the CPU time of both by the
- * number of their look-ups: a wait asleep is not counted, nor is what a shared machine takes away.
+ * there is a row for requests of one. For two threads see bench/harness/two.h.
  */
 #include "hits.h"
 
-#include "../harness/harness.h"
+#include "../harness/two.h"
 
 #include <ebb/cache.h>
 #include <ebb/ebb.h>
 
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -168,90 +165,26 @@ static const contestant ours[] = {
 typedef struct entrant {
     const contestant *who;
     void *cache;
-    walk walk, second; /* of this thread, and of its partner */
+    walk walk;
 } entrant;
 
-static BENCH_NOINLINE void run_alone(void *state, size_t ops)
+static BENCH_NOINLINE void run_one(void *state, size_t ops)
 {
     entrant *e = state;
     e->who->look_up(e->cache, &e->walk, ops);
 }
 
-/* ---- two at once ----------------------------------------------------------------------------- */
-
-/* The second thread is there from the beginning, for once this one is pinned no other CPU can be
-   had, and sleeps until it is needed. */
-static pthread_mutex_t partner_sleeps = PTHREAD_MUTEX_INITIALIZER;
-static entrant *_Atomic partner_job; /* NULL: none */
-static _Atomic int ready;            /* to begin at once */
-static double partner_ns;
-
-enum { TWO = 2, TWO_OPS = 4 * ASKED, TWO_WARM = ASKED };
-
-static double one_of_two(entrant *e, walk *w)
-{
-    e->who->look_up(e->cache, w, TWO_WARM);
-    atomic_fetch_add(&ready, 1);
-    while (atomic_load(&ready) < TWO) bench_pause();
-    double start = bench_cpu_ns();
-    e->who->look_up(e->cache, w, TWO_OPS);
-    return bench_cpu_ns() - start;
-}
-
-__attribute__((noreturn)) static void *assist(void *arg)
-{
-    (void)arg;
-    bench_pin(1);
-    pthread_mutex_lock(&partner_sleeps);
-    for (;;) {
-        entrant *e = atomic_load_explicit(&partner_job, memory_order_acquire);
-        if (!e) {
-            bench_pause();
-            continue;
-        }
-        partner_ns = one_of_two(e, &e->second);
-        atomic_store_explicit(&partner_job, NULL, memory_order_release);
-    }
-}
-
-static double time_both(entrant *e)
-{
-    atomic_store(&ready, 0);
-    atomic_store_explicit(&partner_job, e, memory_order_release);
-    double ns = one_of_two(e, &e->walk);
-    while (atomic_load_explicit(&partner_job, memory_order_acquire)) bench_pause();
-    return (ns + partner_ns) / (TWO * (double)TWO_OPS);
-}
-
-static void measure_both(bench_entry *entries, size_t n, const bench_plan *plan)
-{
-    bench_random random = {1};
-    size_t *order = bench_need(n * sizeof *order);
-    for (size_t i = 0; i < n; i++) {
-        entries[i].samples = bench_need(plan->rounds * sizeof(double));
-        time_both(entries[i].state);
-    }
-    for (size_t round = 0; round < plan->rounds; round++) {
-        bench_shuffle(order, n, &random);
-        for (size_t i = 0; i < n; i++)
-            entries[order[i]].samples[round] = time_both(entries[order[i]].state);
-        bench_print_progress((double)(round + 1) / (double)plan->rounds);
-    }
-    for (size_t i = 0; i < n; i++)
-        bench_print_samples(plan->workload, entries[i].name, entries[i].samples, plan->rounds);
-}
-
 /* ---- workloads ------------------------------------------------------------------------------- */
 
+/* One for each thread, on one cache. */
 static entrant *enter(const contestant *who, int kind)
 {
-    entrant *e = bench_need(sizeof *e);
-    e->who = who;
-    e->cache = who->make(ENTRIES, kind);
-    for (size_t i = 0; i < ENTRIES; i++) who->put(e->cache, keys[kind][i], &values[i]);
-    e->walk = (walk){.asks = asked[kind][0], .count = ASKED};
-    e->second = (walk){.asks = asked[kind][1], .count = ASKED};
-    return e;
+    entrant *both = bench_need(2 * sizeof *both);
+    void *cache = who->make(ENTRIES, kind);
+    for (size_t i = 0; i < ENTRIES; i++) who->put(cache, keys[kind][i], &values[i]);
+    for (int i = 0; i < 2; i++)
+        both[i] = (entrant){who, cache, {.asks = asked[kind][i], .count = ASKED}};
+    return both;
 }
 
 typedef struct workload {
@@ -262,7 +195,7 @@ typedef struct workload {
 static const workload workloads[] = {
     {"numbers, 1 thread", 0, 1},
     {"texts, 1 thread", 1, 1},
-    {"numbers, 2 threads", 0, 2}, /* the partner does not sleep again */
+    {"numbers, 2 threads", 0, 2},
     {"texts, 2 threads", 1, 2},
 };
 
@@ -271,11 +204,14 @@ static const double BATCH_NS = 4e6; /* once round what is asked for, or more */
 
 static size_t gather(const contestant *from, size_t count, int kind, bench_entry *entries, size_t n)
 {
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
+        entrant *both = enter(&from[i], kind);
         entries[n++] = (bench_entry){.name = from[i].name,
-                                     .run = run_alone,
-                                     .state = enter(&from[i], kind),
+                                     .run = run_one,
+                                     .state = &both[0],
+                                     .partner = &both[1],
                                      .settle = ASKED};
+    }
     return n;
 }
 
@@ -285,14 +221,8 @@ static void measure(const workload *w, size_t rounds)
     size_t n = gather(ours, COUNT(ours), w->kind, entries, 0);
     n = gather(bench_peers, bench_peer_count, w->kind, entries, n);
     bench_plan plan = {w->name, rounds, BATCH_NS};
-    if (w->threads == 1) {
-        bench_measure(entries, n, &plan);
-        return;
-    }
-    static bool awake;
-    if (!awake) pthread_mutex_unlock(&partner_sleeps);
-    awake = true;
-    measure_both(entries, n, &plan);
+    if (w->threads == 1) bench_measure(entries, n, &plan);
+    else bench_two_measure(entries, n, &plan);
 }
 
 int main(int argc, char **argv)
@@ -305,11 +235,8 @@ int main(int argc, char **argv)
         else return fprintf(stderr, "bench-cache-hits [--quick] [--only WORKLOAD]\n"), 2;
     }
     draw();
-    pthread_t partner;
     unsigned cpus = bench_cpus();
-    pthread_mutex_lock(&partner_sleeps);
-    if (cpus > 1 && pthread_create(&partner, NULL, assist, NULL)) return 1;
-    bench_pin(0);
+    bench_two_begin();
     for (size_t i = 0; i < COUNT(workloads); i++)
         if (strstr(workloads[i].name, only) && (unsigned)workloads[i].threads <= cpus)
             measure(&workloads[i], rounds);

@@ -41,6 +41,7 @@ typedef struct bench_entry {
     const char *name;
     bench_run *run;
     void *state;
+    void *partner;   /* what `run` is called with by a second thread; see two.h */
     size_t settle;   /* operations to be run before anything is measured */
     size_t unseen;   /* calls of malloc per operation that can't be counted, but are known */
     size_t ops;      /* per timed batch, from calibration */

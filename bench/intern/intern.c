@@ -6,20 +6,18 @@
  *     --quick, --only WORKLOAD, --count WORKLOAD (under callgrind)
  *
  * Workloads: names of 3 to 30 bytes, asked for by Zipf's law (the k-th most frequent 1/k as often as
- * the first), all of them there: 50,000 on one thread and on two at once, and 500. With two threads a
- * figure is the CPU time of both by the number of their look-ups: a wait asleep is not counted, nor is
- * what a shared machine takes away.
+ * the first), all of them there: 50,000 on one thread and on two at once (bench/harness/two.h),
+ * and 500.
  */
 #include "intern.h"
 
-#include "../harness/harness.h"
 #include "../harness/table.h"
+#include "../harness/two.h"
 
 #include <ebb/ebb.h>
 
 #include <math.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -270,90 +268,26 @@ static const contestant in_c[] = {
 typedef struct entrant {
     const contestant *who;
     void *table;
-    walk walk, second; /* of this thread, and of its partner */
+    walk walk;
 } entrant;
 
-static BENCH_NOINLINE void run_alone(void *state, size_t ops)
+static BENCH_NOINLINE void run_one(void *state, size_t ops)
 {
     entrant *e = state;
     e->who->look_up(e->table, &e->walk, ops);
 }
 
-/* ---- two at once ----------------------------------------------------------------------------- */
-
-/* One second thread for all, on a CPU of its own. It is there from the beginning, for once this one
-   is pinned no other CPU can be had, and sleeps until it is needed. */
-static pthread_mutex_t partner_sleeps = PTHREAD_MUTEX_INITIALIZER;
-static entrant *_Atomic partner_job; /* NULL: none */
-static _Atomic int ready;            /* to begin at once */
-static double partner_ns;
-
-enum { TWO = 2, TWO_OPS = 4 * ASKED, TWO_WARM = ASKED };
-
-static double one_of_two(entrant *e, walk *w)
-{
-    e->who->look_up(e->table, w, TWO_WARM);
-    atomic_fetch_add(&ready, 1);
-    while (atomic_load(&ready) < TWO) bench_pause();
-    double start = bench_cpu_ns();
-    e->who->look_up(e->table, w, TWO_OPS);
-    return bench_cpu_ns() - start;
-}
-
-__attribute__((noreturn)) static void *assist(void *arg)
-{
-    (void)arg;
-    bench_pin(1);
-    pthread_mutex_lock(&partner_sleeps);
-    for (;;) {
-        entrant *e = atomic_load_explicit(&partner_job, memory_order_acquire);
-        if (!e) {
-            bench_pause();
-            continue;
-        }
-        partner_ns = one_of_two(e, &e->second);
-        atomic_store_explicit(&partner_job, NULL, memory_order_release);
-    }
-}
-
-static double time_both(entrant *e)
-{
-    atomic_store(&ready, 0);
-    atomic_store_explicit(&partner_job, e, memory_order_release);
-    double ns = one_of_two(e, &e->walk);
-    while (atomic_load_explicit(&partner_job, memory_order_acquire)) bench_pause();
-    return (ns + partner_ns) / (TWO * (double)TWO_OPS);
-}
-
-static void measure_both(bench_entry *entries, size_t n, const bench_plan *plan)
-{
-    bench_random random = {1};
-    size_t *order = bench_need(n * sizeof *order);
-    for (size_t i = 0; i < n; i++) {
-        entries[i].samples = bench_need(plan->rounds * sizeof(double));
-        time_both(entries[i].state);
-    }
-    for (size_t round = 0; round < plan->rounds; round++) {
-        bench_shuffle(order, n, &random);
-        for (size_t i = 0; i < n; i++)
-            entries[order[i]].samples[round] = time_both(entries[order[i]].state);
-        bench_print_progress((double)(round + 1) / (double)plan->rounds);
-    }
-    for (size_t i = 0; i < n; i++)
-        bench_print_samples(plan->workload, entries[i].name, entries[i].samples, plan->rounds);
-}
-
 /* ---- workloads ------------------------------------------------------------------------------- */
 
+/* One for each thread, on one table. */
 static entrant *enter(const contestant *who, const corpus *c)
 {
-    entrant *e = bench_need(sizeof *e);
-    e->who = who;
-    e->table = who->make();
-    for (size_t i = 0; i < c->count; i++) who->put(e->table, c->names[i]);
-    e->walk = (walk){.texts = c->asked[0], .count = ASKED};
-    e->second = (walk){.texts = c->asked[1], .count = ASKED};
-    return e;
+    entrant *both = bench_need(2 * sizeof *both);
+    void *table = who->make();
+    for (size_t i = 0; i < c->count; i++) who->put(table, c->names[i]);
+    for (int i = 0; i < 2; i++)
+        both[i] = (entrant){who, table, {.texts = c->asked[i], .count = ASKED}};
+    return both;
 }
 
 enum { MOST = 16, ROUNDS = 41, QUICK_ROUNDS = 11, COUNTED = 100000 };
@@ -369,7 +303,7 @@ typedef struct workload {
 static const workload workloads[] = {
     {"hit, 50k names", &many, 1},
     {"hit, 500 names", &few, 1},
-    {"hit, 50k, 2 threads", &many, 2}, /* last: the partner does not sleep again */
+    {"hit, 50k, 2 threads", &many, 2},
 };
 
 typedef struct options {
@@ -383,9 +317,12 @@ static size_t gather(const contestant *from, size_t count, const workload *w, be
 {
     for (size_t i = 0; i < count; i++) {
         if (from[i].threads < w->threads) continue;
-        entrant *e = enter(&from[i], w->texts);
-        entries[n++] =
-            (bench_entry){.name = from[i].name, .run = run_alone, .state = e, .settle = ASKED};
+        entrant *both = enter(&from[i], w->texts);
+        entries[n++] = (bench_entry){.name = from[i].name,
+                                     .run = run_one,
+                                     .state = &both[0],
+                                     .partner = &both[1],
+                                     .settle = ASKED};
     }
     return n;
 }
@@ -402,12 +339,8 @@ static void measure_workload(const workload *w, const options *o)
         return;
     }
     bench_plan plan = {w->name, o->quick ? QUICK_ROUNDS : ROUNDS, BATCH_NS};
-    if (w->threads == 1) {
-        bench_measure(entries, n, &plan);
-        return;
-    }
-    pthread_mutex_unlock(&partner_sleeps);
-    measure_both(entries, n, &plan);
+    if (w->threads == 1) bench_measure(entries, n, &plan);
+    else bench_two_measure(entries, n, &plan);
 }
 
 static void measure(void *arg)
@@ -443,10 +376,7 @@ int main(int argc, char **argv)
     }
     draw(&many, NAMES);
     draw(&few, FEW);
-    pthread_t partner;
-    pthread_mutex_lock(&partner_sleeps);
-    if (o.cpus > 1 && pthread_create(&partner, NULL, assist, NULL)) return 1;
-    bench_pin(0);
+    bench_two_begin();
     if (o.table) measure_table(&o);
     else measure(&o);
     return 0;

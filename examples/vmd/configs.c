@@ -66,10 +66,9 @@ static const char *read_config(json_t *body, config *to)
     config c = *to;
     if (json_unpack_ex(body, &error, 0, "{s?i, s?i}", "cpus", &c.cpus, "memory_mb", &c.memory_mb))
         return "cpus and memory_mb must be integers";
-    if (c.cpus < 1 || c.cpus > CPUS_MOST) return "cpus must be 1 to 256";
-    if (c.memory_mb < 1 || c.memory_mb > MEMORY_MOST) return "memory_mb must be 1 to 4194304";
-    *to = c;
-    return NULL;
+    const char *wrong = wrong_size(c.cpus, c.memory_mb);
+    if (!wrong) *to = c;
+    return wrong;
 }
 
 /* False: no memory. The text was checked when it was put. */

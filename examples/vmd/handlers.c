@@ -61,10 +61,11 @@ static ebb_sym status_named(const char *word)
 }
 #define STATUS_RULE "must be creating, starting, running, stopping, stopped or failed"
 
-static const char *wrong_size(const vm_spec *s)
+const char *wrong_size(int cpus, int memory_mb)
 {
-    if (s->cpus < 1 || s->cpus > CPUS_MOST) return "cpus must be 1 to 256";
-    if (s->memory_mb < 1 || s->memory_mb > MEMORY_MOST) return "memory_mb must be 1 to 4194304";
+    _Static_assert(CPUS_MOST == 256 && MEMORY_MOST == 4194304, "as the texts say");
+    if (cpus < 1 || cpus > CPUS_MOST) return "cpus must be 1 to 256";
+    if (memory_mb < 1 || memory_mb > MEMORY_MOST) return "memory_mb must be 1 to 4194304";
     return NULL;
 }
 
@@ -80,7 +81,7 @@ static const char *read_spec(json_t *body, vm_spec *s, json_error_t *error)
         return error->text;
     if (!is_name(s->name)) return "name " NAME_RULE;
     if (!is_name(s->tenant)) return "tenant " NAME_RULE;
-    const char *wrong = wrong_size(s);
+    const char *wrong = wrong_size(s->cpus, s->memory_mb);
     return wrong || !metadata ? wrong : read_metadata(metadata, s);
 }
 
@@ -128,7 +129,7 @@ static const char *read_changes(json_t *body, attrs *a, vm_spec *s, json_error_t
         return error->text;
     if (status) s->status = status_named(status);
     if (!s->status) return "status " STATUS_RULE;
-    const char *wrong = wrong_size(s);
+    const char *wrong = wrong_size(s->cpus, s->memory_mb);
     return wrong ? wrong : change_metadata(a, metadata, s);
 }
 
@@ -300,6 +301,12 @@ static int patch_vm(request *req, json_t *body)
     return status;
 }
 
+static void add_deleted(text *t, const char *name)
+{
+    add_string(t, "{\"deleted\":", name);
+    text_put(t, "}");
+}
+
 static int delete_vm(request *req)
 {
     const char *name = name_in(req);
@@ -307,14 +314,12 @@ static int delete_vm(request *req)
     int status = 404;
     proposal *p = proposal_begin(req, name, 2 * NAME_MOST, &status);
     if (!p) return status;
-    add_string(&p->text, "{\"deleted\":", name);
-    text_put(&p->text, "}");
+    add_deleted(&p->text, name);
     if (!state_remove(name)) status = reply_error(req, 404, "no machine is called %s", name);
     else status = proposal_commit(p) ? 200 : 507;
     proposal_end(p);
     if (status != 200) return status;
-    add_string(&req->reply, "{\"deleted\":", name);
-    text_put(&req->reply, "}");
+    add_deleted(&req->reply, name);
     return reply_done(req, 200);
 }
 

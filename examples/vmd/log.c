@@ -88,8 +88,8 @@ typedef struct shown {
     char bytes[];
 } shown;
 
-/* How many of the newest are whole, at most SHOWN, and their bytes: going back from `end`, once
-   around, and no further than the ring is long. */
+/* How many of the newest are shown, and their bytes: no more than half the ring, so that none of them
+   has been written over, whatever was left unused where it went around. */
 static int latest(size_t *ret_bytes)
 {
     int n = 0;

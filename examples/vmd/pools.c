@@ -6,8 +6,8 @@
  *            when the scope ends, also when that was left by a jump
  *   malloc   made by malloc, and freed
  *
- * How many of each there may be is --pool's to say; 0: none, and what needs one is refused. When all are in use a request is told to come
- * again (503), and nothing has happened.
+ * How many of each there may be is --pool's to say. When all are in use, or there may be none, who
+ * needs one is told to come again (503), and nothing has happened.
  */
 #include "vmd.h"
 

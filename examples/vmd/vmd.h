@@ -73,6 +73,8 @@ int metrics(request *req);
 
 /* The NAME in a path that ends in one; NULL: it can't be one. */
 const char *name_in(const request *req);
+/* NULL, or what is wrong with the size of a machine, or of what one may have. */
+const char *wrong_size(int cpus, int memory_mb);
 #define NAME_RULE "must be 1 to 64 letters, digits, '-', '_' or '.'"
 
 /* ---- the machines ---------------------------------------------------------------------------- */
