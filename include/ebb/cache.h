@@ -34,7 +34,7 @@
  * fork waits in the child for good: a child that goes on for long is better made by exec.
  *
  * Not for what only one request needs, nor for what must be the newest at each look: an entry is as
- * old as its load.
+ * old as its load. What you have at hand, you put there by ebb_cache_claim and ebb_cache_fulfil.
  */
 #ifndef EBB_CACHE_H
 #define EBB_CACHE_H
@@ -243,7 +243,7 @@ EBB_API ebb_arena *ebb_ticket_arena(ebb_ticket *t);
  * End the load of *@ticket, and null it: @code 0, and @root, in the ticket's arena or static, is
  * the value; else a failure, as a loader's. Return the root, valid for the ticket's scope as
  * ebb_cache_find's; NULL: it was a failure, or *@ret_code (may be NULL) says what went wrong. With
- * EBB_FULL_WAIT it does not wait: EBB_E_TIMEOUT.
+ * EBB_FULL_WAIT it does not wait, and the value is not taken in.
  * Threads: the holder of its scope.
  */
 EBB_API const void *ebb_cache_fulfil(ebb_ticket **ticket, int code, const void *root,

@@ -68,10 +68,9 @@ typedef struct ebb_pool_params {
     size_t align;      /**< a power of two up to 4096; all have at least 64 */
     uint32_t min_size; /**< made by ebb_pool_create; shrinking leaves so many, idle and in use */
     uint32_t max_size; /**< at most so many exist, idle and in use; 0: 2^31 */
-    uint32_t
-        idle_ms; /**< what lay in the depot unused for about so long is destroyed, a few at a time,
-                            by who sends an object home; 0: only ebb_pool_trim does that */
-    void *ctx;   /**< kept for the hooks */
+    uint32_t idle_ms;  /**< what lay in the depot unused for about so long is destroyed, a few at a
+                            time, by who sends an object home; 0: only ebb_pool_trim does that */
+    void *ctx;         /**< kept for the hooks */
     /** Make the object of zeroed memory. false: it can't; destroy is not called. NULL: zeroes will
         do. */
     bool (*create)(void *ctx, void *object);

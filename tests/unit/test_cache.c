@@ -532,6 +532,27 @@ Test(cache, an_eventfd_says_once_that_a_load_is_over)
     done(c);
 }
 
+Test(cache, who_fulfils_does_not_wait_for_room)
+{
+    ebb_cache *c = cache_of(
+        (ebb_cache_params){.max_entries = 1, .max_deferred = 1, .when_full = EBB_FULL_WAIT});
+    ebb_arena *old = ebb_scope_begin(&profile), *a = ebb_scope_begin(NULL);
+    ebb_ticket *t;
+    int code = FAILURE;
+    load(c, old, 1);
+    load(c, old, 2);
+    cr_assert_eq(ebb_cache_claim(c, a, ebb_key_u64(3), NULL, &t), EBB_OK);
+    uint64_t *value = ebb_new(ebb_ticket_arena(t), uint64_t);
+    *value = 30;
+    cr_assert_eq(ebb_cache_fulfil(&t, 0, value, &code), value);
+    cr_assert_eq(code, 0);
+    cr_assert_eq(stats(c).bypassed, 1);
+    cr_assert_null(ebb_cache_peek(c, a, ebb_key_u64(3)));
+    ebb_scope_end(&a);
+    ebb_scope_end(&old);
+    done(c);
+}
+
 Test(cache, an_abandoned_claim_passes_to_who_waits)
 {
     ebb_cache *c = cache_of((ebb_cache_params){0});
