@@ -8,8 +8,6 @@
  */
 #include "internal.h"
 
-#include "../track/seam.h"
-
 #include <stdio.h>
 #include <string.h>
 
@@ -86,15 +84,19 @@ static bool failed_for_good(const ebb_arena *a)
 /* A call by a stranger is refused, and leaves no trace in the holder's arena. */
 static bool may_allocate(ebb_arena *a, const char *function)
 {
-    return ebb__check_live(a, function) && (!(a->bits & STRICT) || ebb__strict_owner(a, function));
+    return (likely(a->bits & LIVE) || ebb__check_live(a, function)) &&
+           (!(a->bits & STRICT) || ebb__strict_owner(a, function));
 }
 
 /* Hear those who closed the window; false: nothing may be allocated. */
 static bool admitted(ebb_arena *a, size_t size, void *site, ebb_status *ret_why)
 {
+    const ebb__event e = {EBB__EVENT_ALLOC, size, site};
+    bool wanted;
     *ret_why = EBB_E_MEMORY;
-    if (ebb__ask(a, EBB__EVENT_ALLOC, size, site)) return false;
-    ebb__reopen(a);
+    atomic_thread_fence(memory_order_acquire); /* who closed it did something before */
+    if (ebb__ask(a, &e, &wanted)) return false;
+    if (!wanted) ebb__reopen(a);
     return true;
 }
 
@@ -380,14 +382,14 @@ char *ebb_strdup(ebb_arena *a, const char *text)
 char *ebb_strndup(ebb_arena *a, const char *text, size_t max)
 {
     size_t n = strnlen(text, max);
-    char *p = n < SIZE_MAX ? ebb_alloc_aligned(a, n + 1, 1) : NULL;
+    char *p = n < SIZE_MAX ? ebb__obtain(a, n + 1, 1, MODE_JUMP, CALLER) : NULL;
     if (!p) return NULL;
     memcpy(p, text, n);
     p[n] = '\0';
     return p;
 }
 
-char *ebb_vprintf(ebb_arena *a, const char *fmt, va_list args)
+static char *print(ebb_arena *a, const char *fmt, va_list args, void *site)
 {
     char small[256]; /* most texts: formatted once, then copied */
     va_list again;
@@ -397,20 +399,25 @@ char *ebb_vprintf(ebb_arena *a, const char *fmt, va_list args)
     if (n < 0) {
         ebb__fail(a, EBB_E_INVALID, MODE_JUMP);
     } else if ((size_t)n < sizeof small) {
-        p = copy(a, small, (size_t)n + 1, 1, CALLER);
+        p = copy(a, small, (size_t)n + 1, 1, site);
     } else {
-        p = ebb_alloc_aligned(a, (size_t)n + 1, 1);
+        p = ebb__obtain(a, (size_t)n + 1, 1, MODE_JUMP, site);
         if (p) vsnprintf(p, (size_t)n + 1, fmt, again);
     }
     va_end(again);
     return p;
 }
 
+char *ebb_vprintf(ebb_arena *a, const char *fmt, va_list args)
+{
+    return print(a, fmt, args, CALLER);
+}
+
 char *ebb_printf(ebb_arena *a, const char *fmt, ...)
 {
     va_list args;
     va_start(args, fmt);
-    char *p = ebb_vprintf(a, fmt, args);
+    char *p = print(a, fmt, args, CALLER);
     va_end(args);
     return p;
 }
@@ -427,7 +434,7 @@ void *ebb_promote(ebb_arena *to, const void *ptr, size_t size)
     const ebb_arena *owner = ebb_arena_of(ptr);
     for (const ebb_arena *a = to; a && a != &ebb__dead; a = a->parent)
         if (a == owner || is_in_buffer_of(a, ptr)) return (void *)(uintptr_t)ptr;
-    return ebb_dup(to, ptr, size);
+    return copy(to, ptr, size, EBB_ALIGN_DEFAULT, CALLER);
 }
 
 /* ---- cleanups -------------------------------------------------------------------------------- */

@@ -32,6 +32,7 @@
 #ifndef EBB_ARENA_INTERNAL_H
 #define EBB_ARENA_INTERNAL_H
 
+#include "../track/seam.h"
 #include "os.h"
 
 #include <ebb/arena.h>
@@ -317,7 +318,8 @@ typedef struct thread {
         size_t used;
     } sample[SAMPLES];
     credit credit[CREDITS];
-    struct thread *next; /* all threads */
+    _Atomic uint32_t asking; /* watchers; see window.c */
+    struct thread *next;     /* all threads */
     char name[16];
 } thread;
 
@@ -371,8 +373,8 @@ void ebb__cache_push(unsigned klass, void *block);
 void ebb__cache_flush(thread *t);
 void ebb__process_init(void);
 unsigned ebb__thread_id(const thread *t);
-/* Call fn on each thread that exits, after its scopes have ended. Once for each fn. */
-void ebb__at_thread_exit(void (*fn)(void));
+/* Whoever was asking a watcher when this was called, has its answer. */
+void ebb__threads_asked(void);
 
 /* depot.c */
 unsigned ebb__depot_take(unsigned klass, unsigned want, void **ret_list);
@@ -546,12 +548,10 @@ void *ebb__obtain_block(ebb_arena *a, size_t size, size_t *ret_size);
 void *ebb__obtain_record(ebb_arena *a, size_t size);
 
 /* window.c */
-bool ebb__ask(ebb_arena *a, int event, size_t size, void *site); /* true: a watcher refuses */
+/* true: a watcher refuses. *@ret_wanted: one may want to hear of the next, too. */
+bool ebb__ask(const ebb_arena *a, const ebb__event *e, bool *ret_wanted);
 bool ebb__watched(const ebb_arena *a);
 void ebb__reopen(ebb_arena *a);
-void ebb__watchers_lock(void);
-void ebb__watchers_unlock(void);
-void ebb__watchers_forked(void);
 
 /* strict.c */
 void *ebb__strict_bump(ebb_arena *a, size_t size, size_t align);

@@ -3,8 +3,6 @@
  */
 #include "internal.h"
 
-#include "../track/seam.h"
-
 /* ---- begin ----------------------------------------------------------------------------------- */
 
 /* Strict arenas and watched ones start closed. */
@@ -13,8 +11,10 @@ COLD bool ebb__begin_observed(ebb_arena *a, void *site)
     uint32_t flags = atomic_load_explicit(&ebb__begin_flags, memory_order_acquire);
     if (flags & BEGIN_STRICT) ebb__strict_begin(a);
     if (!(flags & BEGIN_WATCHED)) return true;
+    const ebb__event e = {EBB__EVENT_BEGIN, 0, site};
+    bool wanted;
     ebb__close(a);
-    return !ebb__ask(a, EBB__EVENT_BEGIN, 0, site);
+    return !ebb__ask(a, &e, &wanted);
 }
 
 /* A head of class `klass`, or a smaller one if there is none. */

@@ -136,8 +136,9 @@ static void thread_unlist(thread *t)
     }
 }
 
-/* What layers above keep for a thread. Few, and never taken back. */
-enum { EXITS_MOST = 4 };
+/* What layers above keep for a thread, to be called after its scopes have ended. Few, and never
+   taken back. */
+enum { EXITS_MOST = 8 };
 static void (*exits[EXITS_MOST])(void);
 static _Atomic unsigned exit_count;
 
@@ -186,6 +187,15 @@ static thread *thread_from_pool(void)
     t = (thread *)(void *)pool_next;
     pool_next += size;
     return t;
+}
+
+void ebb__threads_asked(void)
+{
+    os_lock(&lock);
+    while (atomic_load_explicit(&ebb__no_thread.asking, memory_order_acquire)) os_yield();
+    for (thread *t = all_threads; t; t = t->next)
+        while (atomic_load_explicit(&t->asking, memory_order_acquire)) os_yield();
+    os_unlock(&lock);
 }
 
 static COLD thread *thread_new(void)
@@ -248,8 +258,8 @@ static void after_fork_in_child(void)
 {
     thread *self = ebb__self;
     after_fork_in_parent();
-    ebb__watchers_forked();
     all_threads = NULL;
+    atomic_store_explicit(&ebb__no_thread.asking, 0, memory_order_relaxed); /* others' */
     if (self == &ebb__no_thread) return;
     self->next = NULL;
     self->id = os_thread_number();

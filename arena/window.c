@@ -18,17 +18,16 @@
  */
 #include "internal.h"
 
-#include "../track/seam.h"
-
 enum { SLOTS = EBB__WATCHERS_MAX };
+#define ALL_SLOTS ((uint32_t)((1ull << SLOTS) - 1))
 
 _Atomic uint32_t ebb__begin_flags;
 
 static os_lock_t lock = OS_LOCK_INIT;
-static struct {
-    ebb__watcher *_Atomic watcher;
-    _Atomic uint32_t users; /* threads that may be inside its callback */
-} slots[SLOTS];
+static _Thread_local volatile bool held __attribute__((tls_model("initial-exec")));
+static ebb__watcher *_Atomic slots[SLOTS];
+static _Atomic uint32_t used; /* a bit for each slot that has one */
+static _Atomic bool barriers; /* the system can send one through all threads; see ask_begin */
 
 /* ---- closing --------------------------------------------------------------------------------- */
 
@@ -67,44 +66,66 @@ static bool concerns(const ebb__watcher *w, const ebb_arena *a)
     return !w->thread || w->thread == ebb__self;
 }
 
-/* Whether some watcher may want to see this arena's next allocation. One that watches a thread
-   keeps every arena closed, since any may come to that thread. */
+/* Between the two no watcher that this thread has found is freed. As it is asked at each allocation
+   of a watched arena, it says so without a locked instruction: who removes a watcher sends a
+   barrier through all threads, and then waits for those that are asking. */
+static inline thread *ask_begin(uint32_t *ret_before)
+{
+    thread *t = ebb__self;
+    if (unlikely(t == &ebb__no_thread)) t = ebb__thread_get();
+    if (likely(t != NULL) && likely(atomic_load_explicit(&barriers, memory_order_relaxed))) {
+        *ret_before = atomic_load_explicit(&t->asking, memory_order_relaxed);
+        atomic_store_explicit(&t->asking, *ret_before + 1, memory_order_relaxed);
+        atomic_signal_fence(memory_order_seq_cst);
+        return t;
+    }
+    if (!t) t = &ebb__no_thread; /* which many may share */
+    *ret_before = atomic_fetch_add_explicit(&t->asking, 1, memory_order_seq_cst);
+    return t;
+}
+
+static inline void ask_end(thread *t, uint32_t before)
+{
+    if (likely(t != &ebb__no_thread))
+        atomic_store_explicit(&t->asking, before, memory_order_release);
+    else atomic_fetch_sub_explicit(&t->asking, 1, memory_order_release);
+}
+
+static bool is_watched(void)
+{
+    return atomic_load_explicit(&ebb__begin_flags, memory_order_acquire) & BEGIN_WATCHED;
+}
+
+/* Call `hears` (may be NULL) for each watcher that is concerned; return whether any may want to see
+   this arena's next allocation, too. One that watches a thread keeps every arena closed, since any
+   may come to that thread. */
+static inline bool each_watcher(const ebb_arena *a, const ebb__event *e, bool *ret_refused)
+{
+    bool wanted = false;
+    uint32_t before;
+    thread *t = ask_begin(&before);
+    uint32_t mask = atomic_load_explicit(&used, memory_order_seq_cst);
+    for (; mask; mask &= mask - 1) {
+        ebb__watcher *w = atomic_load_explicit(&slots[__builtin_ctz(mask)], memory_order_seq_cst);
+        if (!w) continue;
+        bool mine = concerns(w, a);
+        wanted |= mine || w->thread;
+        if (mine && e && w->on_event(w, e)) *ret_refused = true;
+    }
+    ask_end(t, before);
+    return wanted;
+}
+
 bool ebb__watched(const ebb_arena *a)
 {
-    if (!(atomic_load_explicit(&ebb__begin_flags, memory_order_acquire) & BEGIN_WATCHED))
-        return false;
-    for (int i = 0; i < SLOTS; i++) {
-        if (!atomic_load_explicit(&slots[i].watcher, memory_order_acquire)) continue;
-        bool wants = false;
-        atomic_fetch_add_explicit(&slots[i].users, 1, memory_order_seq_cst);
-        ebb__watcher *w = atomic_load_explicit(&slots[i].watcher, memory_order_seq_cst);
-        if (w) wants = w->thread || concerns(w, a);
-        atomic_fetch_sub_explicit(&slots[i].users, 1, memory_order_release);
-        if (wants) return true;
-    }
-    return false;
+    return is_watched() && each_watcher(a, NULL, NULL);
 }
 
-bool ebb__ask(ebb_arena *a, int event, size_t size, void *site)
+bool ebb__ask(const ebb_arena *a, const ebb__event *e, bool *ret_wanted)
 {
     bool refused = false;
-    if (!(atomic_load_explicit(&ebb__begin_flags, memory_order_acquire) & BEGIN_WATCHED))
-        return false;
-    for (int i = 0; i < SLOTS; i++) {
-        if (!atomic_load_explicit(&slots[i].watcher, memory_order_acquire)) continue;
-        atomic_fetch_add_explicit(&slots[i].users, 1, memory_order_seq_cst);
-        ebb__watcher *w = atomic_load_explicit(&slots[i].watcher, memory_order_seq_cst);
-        if (w && concerns(w, a) && w->on_event(w, event, a, size, site)) refused = true;
-        atomic_fetch_sub_explicit(&slots[i].users, 1, memory_order_release);
-    }
+    *ret_wanted = is_watched() && each_watcher(a, e, &refused);
     return refused;
-}
-
-static void any_left(void)
-{
-    for (int i = 0; i < SLOTS; i++)
-        if (atomic_load_explicit(&slots[i].watcher, memory_order_relaxed)) return;
-    atomic_fetch_and_explicit(&ebb__begin_flags, ~(uint32_t)BEGIN_WATCHED, memory_order_relaxed);
 }
 
 static void close_watched(const ebb__watcher *w)
@@ -128,43 +149,61 @@ bool ebb__watcher_add(ebb__watcher *w)
         w->profile_id = __atomic_load_n(&p->ebb__start, __ATOMIC_RELAXED) >> PROFILE_SHIFT;
     }
     if (w->this_thread) w->thread = ebb__thread_get();
-    int i = 0;
-    os_lock(&lock);
-    while (i < SLOTS && atomic_load_explicit(&slots[i].watcher, memory_order_relaxed)) i++;
-    if (i < SLOTS) {
-        atomic_store_explicit(&slots[i].watcher, w, memory_order_seq_cst);
+    ebb__watchers_lock();
+    uint32_t free_slots = ~atomic_load_explicit(&used, memory_order_relaxed) & ALL_SLOTS;
+    if (free_slots) {
+        int i = __builtin_ctz(free_slots);
+        if (os_barrier_all()) atomic_store_explicit(&barriers, true, memory_order_relaxed);
+        w->slot = (unsigned)i;
+        atomic_store_explicit(&slots[i], w, memory_order_seq_cst);
+        atomic_fetch_or_explicit(&used, (uint32_t)1 << i, memory_order_seq_cst);
         atomic_fetch_or_explicit(&ebb__begin_flags, BEGIN_WATCHED, memory_order_seq_cst);
     }
-    os_unlock(&lock);
-    if (i == SLOTS) return false;
+    ebb__watchers_unlock();
+    if (!free_slots) return false;
     close_watched(w);
     return true;
 }
 
 void ebb__watcher_remove(ebb__watcher *w)
 {
-    os_lock(&lock);
+    ebb__watchers_lock();
     for (int i = 0; i < SLOTS; i++) {
-        if (atomic_load_explicit(&slots[i].watcher, memory_order_relaxed) != w) continue;
-        atomic_store_explicit(&slots[i].watcher, NULL, memory_order_seq_cst);
-        while (atomic_load_explicit(&slots[i].users, memory_order_seq_cst)) os_yield();
+        if (atomic_load_explicit(&slots[i], memory_order_relaxed) != w) continue;
+        atomic_store_explicit(&slots[i], NULL, memory_order_seq_cst);
+        atomic_fetch_and_explicit(&used, ~((uint32_t)1 << i), memory_order_seq_cst);
     }
-    any_left();
-    os_unlock(&lock);
+    if (!atomic_load_explicit(&used, memory_order_relaxed))
+        atomic_fetch_and_explicit(&ebb__begin_flags, ~(uint32_t)BEGIN_WATCHED,
+                                  memory_order_relaxed);
+    ebb__watchers_unlock();
+    os_barrier_all();
+    ebb__threads_asked();
+}
+
+void *ebb__pages_take(size_t size)
+{
+    return os_reserve(size, os_page_size());
+}
+
+void ebb__pages_give(void *pages, size_t size)
+{
+    os_release(pages, size);
 }
 
 void ebb__watchers_lock(void)
 {
+    held = true;
     os_lock(&lock);
 }
 
 void ebb__watchers_unlock(void)
 {
     os_unlock(&lock);
+    held = false;
 }
 
-/* In a forked child nobody else is inside a callback, whatever other threads were doing. */
-void ebb__watchers_forked(void)
+bool ebb__watchers_held(void)
 {
-    for (int i = 0; i < SLOTS; i++) atomic_store_explicit(&slots[i].users, 0, memory_order_relaxed);
+    return held;
 }

@@ -103,17 +103,17 @@ EBB_API void ebb_arena_trim(ebb_arena *a);
  */
 
 /** Allocate @size bytes, aligned as malloc does, not zeroed. */
-EBB_ALLOC_SIZE(2) static inline void *ebb_alloc(ebb_arena *a, size_t size);
+EBB_ALLOC_SIZE(2) EBB_INLINE void *ebb_alloc(ebb_arena *a, size_t size);
 
 /** Allocate @size bytes aligned to @align, not zeroed. @align is a power of two up to 2 MiB. Any
     other may be refused (EBB_E_INVALID), or give an unspecified alignment. */
-EBB_ALLOC_SIZE(2) static inline void *ebb_alloc_aligned(ebb_arena *a, size_t size, size_t align);
+EBB_ALLOC_SIZE(2) EBB_INLINE void *ebb_alloc_aligned(ebb_arena *a, size_t size, size_t align);
 
 /** Allocate @size zeroed bytes, aligned as malloc does. */
-EBB_ALLOC_SIZE(2) static inline void *ebb_zalloc(ebb_arena *a, size_t size);
+EBB_ALLOC_SIZE(2) EBB_INLINE void *ebb_zalloc(ebb_arena *a, size_t size);
 
 /** Try to allocate @size bytes: NULL leaves no trace; it neither sticks nor jumps. */
-EBB_ALLOC_SIZE(2) static inline void *ebb_alloc_optional(ebb_arena *a, size_t size);
+EBB_ALLOC_SIZE(2) EBB_INLINE void *ebb_alloc_optional(ebb_arena *a, size_t size);
 
 /** ebb_new(a, T): a zeroed T, as T *. */
 #define ebb_new(a, T) ((T *)ebb__zalloc_aligned((a), sizeof(T), EBB_ALIGNOF(T)))
@@ -382,7 +382,8 @@ EBB_API EBB_COLD void *ebb__alloc_overflow(ebb_arena *a);
 #if EBB_GNUC
 #define EBB__SMALL_CONSTANT(n) (__builtin_constant_p((n) < EBB__NO_WRAP) && (n) < EBB__NO_WRAP)
 #define EBB__LOAD_RELAXED(p)   __atomic_load_n((p), __ATOMIC_RELAXED)
-/* Not a tail call: the return address that the slow path sees is then the call site's own. */
+/* Not a tail call, nor in a copy that several callers share (EBB_INLINE): the return address that
+   the slow path sees is then the call site's own. */
 #define EBB__KEEP_SITE(p) __asm__ volatile("" : "+r"(p))
 #else
 #define EBB__SMALL_CONSTANT(n) 0
@@ -408,7 +409,7 @@ EBB_API EBB_COLD void *ebb__alloc_overflow(ebb_arena *a);
 #endif
 
 /* Move the tip down by size, then down to align; NULL if that is not above the limit. */
-static inline void *ebb__bump(ebb_arena *a, size_t size, size_t align)
+EBB_INLINE void *ebb__bump(ebb_arena *a, size_t size, size_t align)
 {
     ebb__window *w = (ebb__window *)(void *)a;
     uintptr_t to;
@@ -419,7 +420,7 @@ static inline void *ebb__bump(ebb_arena *a, size_t size, size_t align)
     return (void *)to;
 }
 
-static inline void *ebb_alloc_aligned(ebb_arena *a, size_t size, size_t align)
+EBB_INLINE void *ebb_alloc_aligned(ebb_arena *a, size_t size, size_t align)
 {
     void *p = ebb__bump(a, size, align);
     if (EBB_LIKELY(p != NULL)) return p;
@@ -428,12 +429,12 @@ static inline void *ebb_alloc_aligned(ebb_arena *a, size_t size, size_t align)
     return p;
 }
 
-static inline void *ebb_alloc(ebb_arena *a, size_t size)
+EBB_INLINE void *ebb_alloc(ebb_arena *a, size_t size)
 {
     return ebb_alloc_aligned(a, size, EBB_ALIGN_DEFAULT);
 }
 
-static inline void *ebb_alloc_optional(ebb_arena *a, size_t size)
+EBB_INLINE void *ebb_alloc_optional(ebb_arena *a, size_t size)
 {
     void *p = ebb__bump(a, size, EBB_ALIGN_DEFAULT);
     if (EBB_LIKELY(p != NULL)) return p;
@@ -442,24 +443,24 @@ static inline void *ebb_alloc_optional(ebb_arena *a, size_t size)
     return p;
 }
 
-static inline void *ebb__zalloc_aligned(ebb_arena *a, size_t size, size_t align)
+EBB_INLINE void *ebb__zalloc_aligned(ebb_arena *a, size_t size, size_t align)
 {
     void *p = ebb_alloc_aligned(a, size, align);
     return EBB_LIKELY(p != NULL) ? memset(p, 0, size) : NULL;
 }
 
-static inline void *ebb_zalloc(ebb_arena *a, size_t size)
+EBB_INLINE void *ebb_zalloc(ebb_arena *a, size_t size)
 {
     return ebb__zalloc_aligned(a, size, EBB_ALIGN_DEFAULT);
 }
 
-static inline void *ebb__alloc_array(ebb_arena *a, size_t count, size_t size, size_t align)
+EBB_INLINE void *ebb__alloc_array(ebb_arena *a, size_t count, size_t size, size_t align)
 {
     if (!EBB_LIKELY(count <= SIZE_MAX / size)) return ebb__alloc_overflow(a);
     return ebb_alloc_aligned(a, count * size, align);
 }
 
-static inline void *ebb__new_array(ebb_arena *a, size_t count, size_t size, size_t align)
+EBB_INLINE void *ebb__new_array(ebb_arena *a, size_t count, size_t size, size_t align)
 {
     void *p = ebb__alloc_array(a, count, size, align);
     return EBB_LIKELY(p != NULL) ? memset(p, 0, count * size) : NULL;

@@ -46,6 +46,7 @@
 #define EBB_LIKELY(x)         __builtin_expect(!!(x), 1)
 #define EBB_MUST_USE          __attribute__((warn_unused_result))
 #define EBB_COLD              __attribute__((cold, noinline))
+#define EBB_INLINE            static inline __attribute__((always_inline))
 #define EBB_ALLOC_SIZE(n)     __attribute__((alloc_size(n)))
 #define EBB_NONNULL_RESULT    __attribute__((returns_nonnull))
 #else
@@ -56,6 +57,7 @@
 #define EBB_MUST_USE
 #define EBB_COLD
 #define EBB_ALLOC_SIZE(n)
+#define EBB_INLINE static inline
 #define EBB_NONNULL_RESULT
 #endif
 

@@ -5,14 +5,26 @@
  * takes the slow path, where it is asked. Arenas that nobody watches pay nothing. A watcher may
  * come and go while other threads allocate; it takes effect at each arena's next allocation.
  *
- * Two are here: a fault injector, which makes allocations fail to see what a program does about it,
- * and a counter of allocations by size.
+ * Two are here. A tracker says what a stretch of code allocates, and where:
+ *
+ *     ebb_tracker *t = ebb_tracker_begin("hot path", (ebb_watch){.this_thread = true}, NULL);
+ *     handle(request);
+ *     ebb_report *r = ebb_tracker_report(t, a);
+ *     ebb_tracker_end(&t);
+ *     if (r) fputs(ebb_report_text(r, 10, a).ptr, stderr);        // the ten dearest call sites
+ *
+ * A fault injector makes allocations fail, to see what a program does about it.
+ *
+ * Where the system lets a process send a barrier through its threads (membarrier, Linux 4.14), a
+ * watcher is asked without a locked instruction. A sandbox that takes that away must be entered
+ * before the first watcher begins.
  */
 #ifndef EBB_TRACK_H
 #define EBB_TRACK_H
 
 #include "arena.h"
 #include "profile.h"
+#include "str.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -84,29 +96,105 @@ EBB_API uint64_t ebb_fault_seen(const ebb_fault *f);
 
 EBB_API bool ebb__fault_next(ebb_fault **f, ebb_watch whom);
 
-/* ---- counting -------------------------------------------------------------------------------- */
+/* ---- trackers -------------------------------------------------------------------------------- */
 
-/** A counter of allocations by size. Synchronized. */
-typedef struct ebb_counter ebb_counter;
+/** Counts the allocations that match its watch, by size and by the place of the call. Threads do
+    not wait for each other to be counted. Trackers overlap as they like. Synchronized. */
+typedef struct ebb_tracker ebb_tracker;
 
 /** Classes of sizes: 0, 1, 2, 3..4, 5..8, ... ; the last holds everything above 2^29. */
-#define EBB_COUNTER_CLASSES 32
+#define EBB_TRACK_CLASSES 32
 
-/** What a counter has seen. Class 0 counts size 0, class 1 size 1, class i > 1 sizes above 2^(i-2)
-    up to 2^(i-1). */
-typedef struct ebb_counter_stats {
+/** What has been seen. A growth in place (ebb_resize, a container's) is an allocation of the new
+    size. Of the allocations those that failed are counted too. */
+typedef struct ebb_totals {
     uint64_t count, bytes; /**< allocations, and the bytes they asked for */
-    uint64_t by_class[EBB_COUNTER_CLASSES];
-} ebb_counter_stats;
+    uint64_t begins;       /**< scopes and arenas begun */
+    uint64_t dropped; /**< allocations of those counted that have no site, for want of memory */
+    uint64_t by_class[EBB_TRACK_CLASSES]; /**< class 0 counts size 0, class 1 size 1, class i > 1
+                                               sizes above 2^(i-2) up to 2^(i-1) */
+} ebb_totals;
 
-/** Begin to count. Fails as ebb_fault_begin. Threads: any. */
-EBB_API ebb_counter *ebb_counter_begin(ebb_watch whom, ebb_status *ret_why);
+/**
+ * Begin to track. Keeps @name (NULL: "?") until ebb_tracker_end, and in reports.
+ * Fails: NULL, with *@ret_why (if not NULL) EBB_E_MEMORY, or EBB_E_EXHAUSTED (sixteen watchers are
+ * active). Cost: later, some 8 ns an allocation of what is watched. Threads: any.
+ */
+EBB_API ebb_tracker *ebb_tracker_begin(const char *name, ebb_watch whom, ebb_status *ret_why);
 
-/** Fill @ret_ with what was seen so far. Threads: any. */
-EBB_API void ebb_counter_get_stats(const ebb_counter *c, ebb_counter_stats *ret_);
+/** Stop and free *@t. Threads: any; waits for an allocation that is asking it right now. */
+EBB_API void ebb_tracker_end(ebb_tracker **t);
 
-/** Stop and free *@c. Threads: any; waits for an allocation that is asking it right now. */
-EBB_API void ebb_counter_end(ebb_counter **c);
+/** Fill *@ret_totals with what was seen so far: exactly, of threads that allocate nothing
+    meanwhile. Cost: a lock, and O(threads and sites). Threads: any. */
+EBB_API void ebb_tracker_get_totals(ebb_tracker *t, ebb_totals *ret_totals);
+
+/** Allocations that were called from one place. What a function of the library allocates for
+    itself, as a builder's appending does, is that function's; but for copies, ebb_printf and
+    ebb_resize. */
+typedef struct ebb_site {
+    const void *address; /**< behind the call: a code address */
+    uint64_t count, bytes;
+} ebb_site;
+
+/** What a tracker had seen at a moment. */
+typedef struct ebb_report {
+    const char *name;
+    ebb_totals totals;
+    size_t site_count;
+    ebb_site *site; /**< those with most bytes first */
+} ebb_report;
+
+/**
+ * Return what @t has seen so far; in scope of @into. What is allocated for it is not in it, but may
+ * be in the next one, if @t watches @into too.
+ * Fails: NULL: no memory; neither sticks nor jumps. Cost: a lock, and O(threads and sites).
+ * Threads: the holder of @into.
+ */
+EBB_API ebb_report *ebb_tracker_report(ebb_tracker *t, ebb_arena *into);
+
+/**
+ * Return what @later, of the same tracker, has more than @earlier; in scope of @into. Sites that
+ * have no more are left out.
+ * Fails: NULL: no memory; neither sticks nor jumps. Cost: O(sites log sites).
+ * Threads: the holder of @into.
+ */
+EBB_API ebb_report *ebb_report_diff(const ebb_report *later, const ebb_report *earlier,
+                                    ebb_arena *into);
+
+typedef enum ebb_site_order { EBB_BY_BYTES, EBB_BY_COUNT } ebb_site_order;
+
+/** Put the sites of @r with most bytes, or most allocations, first; of equals, by address. */
+EBB_API void ebb_report_sort(ebb_report *r, ebb_site_order order);
+
+/**
+ * Return @r as text for a person: a line of totals, then one for each of its first @most sites,
+ * with function, file and line where the program has debug information, else with the name of the
+ * symbol or the address. A function that was inlined is named with the one that it was inlined
+ * into. Control characters of names are shown as '?'.
+ * Lifetime: in scope of @into; a NUL is behind it.
+ * Fails: {"", 0}: no memory; neither sticks nor jumps.
+ * Cost: the first call of a process reads debug information: milliseconds.
+ * Threads: the holder of @into.
+ */
+EBB_API ebb_str ebb_report_text(const ebb_report *r, size_t most, ebb_arena *into);
+
+/** What a stretch of code may allocate. */
+typedef struct ebb_allowance {
+    uint64_t count; /**< allocations; 0: none */
+    uint64_t bytes; /**< 0: any */
+} ebb_allowance;
+
+/**
+ * For tests: return NULL if @t has seen no more than @most so far; else, in scope of @into, a text
+ * that says what it has seen, and where:
+ *
+ *     const char *over = ebb_tracker_over(t, &(ebb_allowance){.count = 3}, a);
+ *     cr_assert_null(over, "%s", over);
+ *
+ * Without memory for the text it is a shorter one, static. Threads: the holder of @into.
+ */
+EBB_API const char *ebb_tracker_over(ebb_tracker *t, const ebb_allowance *most, ebb_arena *into);
 
 #ifdef __cplusplus
 }

@@ -492,10 +492,10 @@ Test(builder_model, plain)
 
 Test(builder_model, window_closed)
 {
-    ebb_counter *c = ebb_counter_begin((ebb_watch){.this_thread = true}, NULL);
+    ebb_tracker *c = ebb_tracker_begin(NULL, (ebb_watch){.this_thread = true}, NULL);
     cr_assert(c != NULL);
     run_programs(10001, A_MILLION / 4);
-    ebb_counter_end(&c);
+    ebb_tracker_end(&c);
 }
 
 Test(builder_model, strict)

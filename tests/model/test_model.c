@@ -491,13 +491,13 @@ Test(model, with_the_least_chunks)
 
 Test(model, window_closed)
 {
-    ebb_counter *c = ebb_counter_begin((ebb_watch){.this_thread = true}, NULL);
+    ebb_tracker *c = ebb_tracker_begin(NULL, (ebb_watch){.this_thread = true}, NULL);
     cr_assert(c != NULL);
     run_programs(20001, A_MILLION, make_plain);
-    ebb_counter_stats s;
-    ebb_counter_get_stats(c, &s);
+    ebb_totals s;
+    ebb_tracker_get_totals(c, &s);
     cr_assert(s.count > scaled(A_MILLION / 4));
-    ebb_counter_end(&c);
+    ebb_tracker_end(&c);
 }
 
 static _Atomic bool stop;
@@ -506,9 +506,9 @@ static void *toggle(void *arg)
 {
     (void)arg;
     while (!stop) {
-        ebb_counter *c = ebb_counter_begin((ebb_watch){.arena = NULL}, NULL);
+        ebb_tracker *c = ebb_tracker_begin(NULL, (ebb_watch){.arena = NULL}, NULL);
         sched_yield();
-        ebb_counter_end(&c);
+        ebb_tracker_end(&c);
     }
     return NULL;
 }

@@ -631,9 +631,9 @@ Test(tree, plain)
 
 Test(tree, window_closed)
 {
-    ebb_counter *c = ebb_counter_begin((ebb_watch){.this_thread = true}, NULL);
+    ebb_tracker *c = ebb_tracker_begin(NULL, (ebb_watch){.this_thread = true}, NULL);
     run_families(10001, 400000);
-    ebb_counter_end(&c);
+    ebb_tracker_end(&c);
 }
 
 static _Atomic bool stop;
@@ -642,8 +642,8 @@ static void *toggle(void *unused)
 {
     (void)unused;
     while (!atomic_load(&stop)) {
-        ebb_counter *c = ebb_counter_begin((ebb_watch)EBB_WATCH_INIT, NULL);
-        ebb_counter_end(&c);
+        ebb_tracker *c = ebb_tracker_begin(NULL, (ebb_watch)EBB_WATCH_INIT, NULL);
+        ebb_tracker_end(&c);
     }
     return NULL;
 }

@@ -275,11 +275,11 @@ static void copied(void)
 /* Watchers are the heap's, but arenas may fail while they look on. */
 static void watched(void)
 {
-    ebb_counter *c = ebb_counter_begin((ebb_watch){.this_thread = true}, NULL);
+    ebb_tracker *c = ebb_tracker_begin(NULL, (ebb_watch){.this_thread = true}, NULL);
     ebb_arena *a = ebb_scope_begin(NULL);
     for (int i = 0; i < 20; i++) use(ebb_alloc(a, 30000), 30000);
     sound(a);
-    ebb_counter_end(&c);
+    ebb_tracker_end(&c);
     if (!ebb_failed(a)) use(ebb_alloc(a, 100000), 100000);
     sound(a);
     ebb_scope_end(&a);

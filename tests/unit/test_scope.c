@@ -819,11 +819,11 @@ static void allocate_and_trim(void)
 
 static void watch_and_report(void)
 {
-    ebb_counter *c = ebb_counter_begin((ebb_watch)EBB_WATCH_INIT, NULL);
+    ebb_tracker *c = ebb_tracker_begin(NULL, (ebb_watch)EBB_WATCH_INIT, NULL);
     ebb_arena *a = ebb_scope_begin(&post), *child = ebb_scope_begin_in(a, NULL);
     ebb_alloc(child, 10);
     ebb_scope_end(&a); /* reports the child */
-    ebb_counter_end(&c);
+    ebb_tracker_end(&c);
     ebb_budget *b = ebb_budget_create(NULL, NULL);
     ebb_budget_destroy(&b);
 }

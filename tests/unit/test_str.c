@@ -71,11 +71,11 @@ Test(str, join_and_concat_allocate_once)
 {
     ebb_arena *a = ebb_arena_create(NULL);
     ebb_str parts[] = {EBB_STR("a"), nothing, EBB_STR("bc")};
-    ebb_counter *c = ebb_counter_begin((ebb_watch){.arena = a}, NULL);
+    ebb_tracker *c = ebb_tracker_begin(NULL, (ebb_watch){.arena = a}, NULL);
     ebb_str s = ebb_str_join(a, parts, 3, EBB_STR(", ")), t = ebb_str_concat(a, s, EBB_STR("!"));
-    ebb_counter_stats stats;
-    ebb_counter_get_stats(c, &stats);
-    ebb_counter_end(&c);
+    ebb_totals stats;
+    ebb_tracker_get_totals(c, &stats);
+    ebb_tracker_end(&c);
     SAME(s, "a, , bc");
     SAME(t, "a, , bc!");
     cr_assert(terminated(s) && terminated(t));

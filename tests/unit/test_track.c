@@ -30,10 +30,10 @@ static ebb_fault *nth(ebb_watch whom, uint64_t n, bool on)
     return f;
 }
 
-static ebb_counter_stats counted(ebb_counter *c)
+static ebb_totals counted(ebb_tracker *c)
 {
-    ebb_counter_stats s;
-    ebb_counter_get_stats(c, &s);
+    ebb_totals s;
+    ebb_tracker_get_totals(c, &s);
     return s;
 }
 
@@ -210,24 +210,24 @@ Test(track, sixteen_may_watch)
     ebb_fault_params params = EBB_FAULT_PARAMS_INIT;
     for (int round = 0; round < 3; round++) {
         ebb_fault *f[WATCHERS_MAX / 2];
-        ebb_counter *c[WATCHERS_MAX / 2];
+        ebb_tracker *c[WATCHERS_MAX / 2];
         ebb_status why = EBB_OK;
         for (int i = 0; i < WATCHERS_MAX / 2; i++) {
             cr_assert_not_null(f[i] = ebb_fault_begin((ebb_watch){.arena = a}, &params, &why));
-            cr_assert_not_null(c[i] = ebb_counter_begin((ebb_watch){.arena = a}, &why));
+            cr_assert_not_null(c[i] = ebb_tracker_begin(NULL, (ebb_watch){.arena = a}, &why));
         }
         cr_assert_eq(why, EBB_OK, "untouched by success");
         cr_assert_null(ebb_fault_begin((ebb_watch){.arena = a}, &params, &why));
         cr_assert_eq(why, EBB_E_EXHAUSTED);
         why = EBB_OK;
-        cr_assert_null(ebb_counter_begin((ebb_watch){.arena = a}, &why));
+        cr_assert_null(ebb_tracker_begin(NULL, (ebb_watch){.arena = a}, &why));
         cr_assert_eq(why, EBB_E_EXHAUSTED);
         ebb_alloc(a, 100);
         for (int i = 0; i < WATCHERS_MAX / 2; i++) {
             cr_assert_eq(ebb_fault_seen(f[i]), 1u);
             cr_assert_eq(counted(c[i]).count, 1u);
             ebb_fault_end(&f[i]);
-            ebb_counter_end(&c[i]);
+            ebb_tracker_end(&c[i]);
         }
     }
     ebb_arena_destroy(&a);
@@ -247,14 +247,14 @@ static void allocate_there(void *a)
 Test(track, one_arena_is_watched)
 {
     ebb_arena *a = ebb_arena_create(NULL), *b = ebb_arena_create(NULL);
-    ebb_counter *c = ebb_counter_begin((ebb_watch){.arena = a}, NULL);
+    ebb_tracker *c = ebb_tracker_begin(NULL, (ebb_watch){.arena = a}, NULL);
     for (int i = 0; i < 7; i++) ebb_alloc(a, 1);
     for (int i = 0; i < 9; i++) ebb_alloc(b, 1);
     cr_assert_eq(counted(c).count, 7u);
     ebb_arena_reset(a);
     ebb_alloc(a, 1);
     cr_assert_eq(counted(c).count, 8u, "also after a reset");
-    ebb_counter_end(&c);
+    ebb_tracker_end(&c);
     ebb_arena_destroy(&a);
     ebb_arena_destroy(&b);
 }
@@ -263,7 +263,7 @@ Test(track, one_profile_is_watched)
 {
     static ebb_profile p = EBB_PROFILE("one"), q = EBB_PROFILE("other");
     ebb_arena *before = ebb_scope_begin(&p);
-    ebb_counter *c = ebb_counter_begin((ebb_watch){.profile = &p}, NULL);
+    ebb_tracker *c = ebb_tracker_begin(NULL, (ebb_watch){.profile = &p}, NULL);
     ebb_arena *after = ebb_scope_begin(&p), *other = ebb_scope_begin(&q);
     ebb_arena *child = ebb_scope_begin_in(other, &p);
     for (int i = 0; i < 3; i++) ebb_alloc(before, 1);
@@ -271,7 +271,7 @@ Test(track, one_profile_is_watched)
     for (int i = 0; i < 7; i++) ebb_alloc(other, 1);
     for (int i = 0; i < 11; i++) ebb_alloc(child, 1);
     cr_assert_eq(counted(c).count, 3u + 5 + 11);
-    ebb_counter_end(&c);
+    ebb_tracker_end(&c);
     ebb_scope_end(&child);
     ebb_scope_end(&other);
     ebb_scope_end(&before);
@@ -281,7 +281,7 @@ Test(track, one_profile_is_watched)
 Test(track, one_thread_is_watched_whatever_the_arena)
 {
     ebb_arena *a = ebb_scope_begin(NULL), *none = NULL;
-    ebb_counter *c = ebb_counter_begin((ebb_watch){.this_thread = true}, NULL);
+    ebb_tracker *c = ebb_tracker_begin(NULL, (ebb_watch){.this_thread = true}, NULL);
     for (int i = 0; i < 4; i++) ebb_alloc(a, 1);
     cr_assert_eq(counted(c).count, 4u);
     on_thread(allocate_there, &none);
@@ -291,20 +291,20 @@ Test(track, one_thread_is_watched_whatever_the_arena)
     a = ebb_arena_create(NULL);
     ebb_alloc(a, 1);
     cr_assert_eq(counted(c).count, 5u);
-    ebb_counter_end(&c);
+    ebb_tracker_end(&c);
     ebb_arena_destroy(&a);
 }
 
 Test(track, the_process_is_watched)
 {
     ebb_arena *a = ebb_scope_begin(NULL), *none = NULL;
-    ebb_counter *c = ebb_counter_begin((ebb_watch)EBB_WATCH_INIT, NULL);
+    ebb_tracker *c = ebb_tracker_begin(NULL, (ebb_watch)EBB_WATCH_INIT, NULL);
     ebb_alloc(a, 1);
     ebb_arena *b = ebb_arena_create(NULL);
     ebb_alloc(b, 1);
     on_thread(allocate_there, &none);
     cr_assert_eq(counted(c).count, 12u);
-    ebb_counter_end(&c);
+    ebb_tracker_end(&c);
     ebb_alloc(a, 1);
     ebb_scope_end(&a);
     ebb_arena_destroy(&b);
@@ -316,11 +316,11 @@ Test(track, a_process_watch_sees_arenas_over_buffers_begun_later)
     ebb_arena_params params = EBB_ARENA_PARAMS_INIT;
     params.buffer = buffer;
     params.buffer_size = sizeof buffer;
-    ebb_counter *c = ebb_counter_begin((ebb_watch)EBB_WATCH_INIT, NULL);
+    ebb_tracker *c = ebb_tracker_begin(NULL, (ebb_watch)EBB_WATCH_INIT, NULL);
     ebb_arena *a = ebb_arena_create(&params);
     for (int i = 0; i < 3; i++) ebb_alloc(a, 10);
     cr_assert_eq(counted(c).count, 3u);
-    ebb_counter_end(&c);
+    ebb_tracker_end(&c);
     ebb_arena_destroy(&a);
 }
 
@@ -328,16 +328,16 @@ Test(track, all_fields_that_are_set_must_match)
 {
     static ebb_profile p = EBB_PROFILE("one");
     ebb_arena *a = ebb_scope_begin(&p), *b = ebb_scope_begin(&p), *c = ebb_scope_begin(NULL);
-    ebb_counter *both =
-        ebb_counter_begin((ebb_watch){.arena = a, .profile = &p, .this_thread = true}, NULL);
-    ebb_counter *never = ebb_counter_begin((ebb_watch){.arena = c, .profile = &p}, NULL);
+    ebb_tracker *both =
+        ebb_tracker_begin(NULL, (ebb_watch){.arena = a, .profile = &p, .this_thread = true}, NULL);
+    ebb_tracker *never = ebb_tracker_begin(NULL, (ebb_watch){.arena = c, .profile = &p}, NULL);
     ebb_alloc(a, 1);
     ebb_alloc(b, 1);
     ebb_alloc(c, 1);
     cr_assert_eq(counted(both).count, 1u);
     cr_assert_eq(counted(never).count, 0u);
-    ebb_counter_end(&both);
-    ebb_counter_end(&never);
+    ebb_tracker_end(&both);
+    ebb_tracker_end(&never);
     ebb_scope_end(&a);
     ebb_scope_end(&b);
     ebb_scope_end(&c);
@@ -346,13 +346,13 @@ Test(track, all_fields_that_are_set_must_match)
 Test(track, two_watchers_hear_of_the_same_allocation)
 {
     ebb_arena *a = ebb_arena_create(NULL);
-    ebb_counter *c = ebb_counter_begin((ebb_watch){.arena = a}, NULL);
+    ebb_tracker *c = ebb_tracker_begin(NULL, (ebb_watch){.arena = a}, NULL);
     ebb_fault *f = nth((ebb_watch){.arena = a}, 2, false),
               *g = nth((ebb_watch){.arena = a}, 3, false);
     for (int i = 1; i <= 5; i++) cr_assert_eq(ebb_alloc(a, 1) == NULL, i == 2 || i == 3);
     cr_assert_eq(counted(c).count, 5u);
     ebb_fault_end(&f);
-    ebb_counter_end(&c);
+    ebb_tracker_end(&c);
     cr_assert_not_null(ebb_alloc(a, 1));
     cr_assert_eq(ebb_fault_seen(g), 6u, "who stays goes on");
     ebb_fault_end(&g);
@@ -412,16 +412,16 @@ Test(track, each_failure_without_a_watcher_is_reported)
 {
     reports r;
     reports_start(&r);
-    ebb_counter *c[WATCHERS_MAX];
+    ebb_tracker *c[WATCHERS_MAX];
     for (int i = 0; i < WATCHERS_MAX; i++)
-        c[i] = ebb_counter_begin((ebb_watch)EBB_WATCH_INIT, NULL);
+        c[i] = ebb_tracker_begin(NULL, (ebb_watch)EBB_WATCH_INIT, NULL);
     int runs = 0;
     EBB_EACH_FAILURE (f, .arena = NULL) {
         runs++;
     }
     cr_assert_eq(runs, 0);
     cr_assert(reports_one(&r, EBB_MISUSE, "EBB_EACH_FAILURE", NULL));
-    for (int i = 0; i < WATCHERS_MAX; i++) ebb_counter_end(&c[i]);
+    for (int i = 0; i < WATCHERS_MAX; i++) ebb_tracker_end(&c[i]);
     reports_stop();
 }
 
@@ -440,16 +440,16 @@ Test(track, sizes_fall_into_classes)
     };
     ebb_arena *a = ebb_arena_create(NULL);
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-        ebb_counter *c = ebb_counter_begin((ebb_watch){.arena = a}, NULL);
+        ebb_tracker *c = ebb_tracker_begin(NULL, (ebb_watch){.arena = a}, NULL);
         ebb_alloc_aligned(a, sizes[i].size, 1);
-        ebb_counter_stats s = counted(c);
+        ebb_totals s = counted(c);
         cr_assert_eq(s.count, 1u);
         cr_assert_eq(s.bytes, sizes[i].size);
-        for (int k = 0; k < EBB_COUNTER_CLASSES; k++)
+        for (int k = 0; k < EBB_TRACK_CLASSES; k++)
             cr_assert_eq(s.by_class[k], k == sizes[i].class ? 1u : 0u, "%zu bytes", sizes[i].size);
-        ebb_counter_end(&c);
+        ebb_tracker_end(&c);
         cr_assert_null(c);
-        ebb_counter_end(&c);
+        ebb_tracker_end(&c);
     }
     ebb_arena_destroy(&a);
 }
@@ -457,22 +457,22 @@ Test(track, sizes_fall_into_classes)
 Test(track, the_last_class_holds_everything_above)
 {
     ebb_arena *a = ebb_arena_create(NULL);
-    ebb_counter *c = ebb_counter_begin((ebb_watch){.arena = a}, NULL);
+    ebb_tracker *c = ebb_tracker_begin(NULL, (ebb_watch){.arena = a}, NULL);
     ebb_alloc_optional(a, (size_t)1 << 29);
-    cr_assert_eq(counted(c).by_class[EBB_COUNTER_CLASSES - 2], 1u);
+    cr_assert_eq(counted(c).by_class[EBB_TRACK_CLASSES - 2], 1u);
     ebb_alloc_optional(a, ((size_t)1 << 29) + 1);
     volatile size_t huge = SIZE_MAX; /* else the compiler warns of what is meant */
     ebb_alloc_optional(a, huge / 2);
     ebb_alloc_optional(a, huge);
-    cr_assert_eq(counted(c).by_class[EBB_COUNTER_CLASSES - 1], 3u);
-    ebb_counter_end(&c);
+    cr_assert_eq(counted(c).by_class[EBB_TRACK_CLASSES - 1], 3u);
+    ebb_tracker_end(&c);
     ebb_arena_destroy(&a);
 }
 
 Test(track, what_was_asked_adds_up)
 {
     ebb_arena *a = ebb_arena_create(NULL);
-    ebb_counter *c = ebb_counter_begin((ebb_watch){.arena = a}, NULL);
+    ebb_tracker *c = ebb_tracker_begin(NULL, (ebb_watch){.arena = a}, NULL);
     size_t bytes = 0;
     for (size_t i = 0; i < 500; i++) {
         ebb_alloc(a, i);
@@ -482,13 +482,13 @@ Test(track, what_was_asked_adds_up)
     char *p = ebb_resize(a, NULL, 0, 10);
     p = ebb_resize(a, p, 10, 30);
     (void)p;
-    ebb_counter_stats s = counted(c);
+    ebb_totals s = counted(c);
     cr_assert_eq(s.count, 503u);
     cr_assert_eq(s.bytes, bytes + 5 + 10 + 30);
     uint64_t sum = 0;
-    for (int k = 0; k < EBB_COUNTER_CLASSES; k++) sum += s.by_class[k];
+    for (int k = 0; k < EBB_TRACK_CLASSES; k++) sum += s.by_class[k];
     cr_assert_eq(sum, s.count);
-    ebb_counter_end(&c);
+    ebb_tracker_end(&c);
     ebb_arena_destroy(&a);
 }
 
@@ -499,11 +499,11 @@ Test(track, without_watchers_the_window_is_open_again)
     ebb_alloc(a, 1);
     const uintptr_t *window = (const uintptr_t *)(const void *)a; /* public: tip, limit */
     cr_assert(window[1] < window[0]);
-    ebb_counter *c = ebb_counter_begin((ebb_watch){.arena = a}, NULL);
+    ebb_tracker *c = ebb_tracker_begin(NULL, (ebb_watch){.arena = a}, NULL);
     cr_assert_eq(window[1] > window[0], true, "closed");
     ebb_alloc(a, 1);
     cr_assert(window[1] > window[0], "closed while watched");
-    ebb_counter_end(&c);
+    ebb_tracker_end(&c);
     ebb_alloc(a, 1);
     cr_assert(window[1] < window[0], "open again at the next allocation");
     ebb_arena_destroy(&a);
@@ -562,10 +562,10 @@ static void watch_for_a_moment(rng *r, ebb_profile *profile)
     if (rng_one_in(r, 2)) whom.profile = profile;
     if (rng_one_in(r, 8)) whom.this_thread = true;
     ebb_fault_params params = {.probability = rng_one_in(r, 2) ? 0.01 : 0};
-    ebb_counter *c = rng_one_in(r, 2) ? ebb_counter_begin(whom, NULL) : NULL;
+    ebb_tracker *c = rng_one_in(r, 2) ? ebb_tracker_begin(NULL, whom, NULL) : NULL;
     ebb_fault *f = rng_one_in(r, 2) ? ebb_fault_begin(whom, &params, NULL) : NULL;
     for (size_t spin = rng_below(r, 3000); spin > 0; spin--) __asm__ volatile("");
-    ebb_counter_end(&c);
+    ebb_tracker_end(&c);
     ebb_fault_end(&f);
 }
 
@@ -594,15 +594,15 @@ Test(track, a_watcher_takes_effect_at_the_next_allocation)
     cr_assert_eq(pthread_create(&t, NULL, own, &s), 0);
     ebb_arena *mine = ebb_scope_begin(NULL);
     for (unsigned long i = 0; i < scaled(3000); i++) {
-        ebb_counter *c = ebb_counter_begin((ebb_watch){.arena = mine}, NULL);
+        ebb_tracker *c = ebb_tracker_begin(NULL, (ebb_watch){.arena = mine}, NULL);
         ebb_alloc(mine, 8);
         cr_assert_eq(counted(c).count, 1u);
-        ebb_counter_end(&c);
+        ebb_tracker_end(&c);
         ebb_arena *later = ebb_scope_begin(&p);
-        c = ebb_counter_begin((ebb_watch){.profile = &p, .this_thread = true}, NULL);
+        c = ebb_tracker_begin(NULL, (ebb_watch){.profile = &p, .this_thread = true}, NULL);
         ebb_alloc(later, 8);
         cr_assert_eq(counted(c).count, 1u);
-        ebb_counter_end(&c);
+        ebb_tracker_end(&c);
         ebb_scope_end(&later);
         if (i % 100 == 0) ebb_arena_reset(mine);
     }
@@ -643,12 +643,12 @@ Test(track, no_scope_that_begins_escapes_a_watcher)
     pthread_t t;
     cr_assert_eq(pthread_create(&t, NULL, begin_and_allocate, &h), 0);
     for (unsigned long i = 0; i < scaled(3000); i++) {
-        ebb_counter *c = ebb_counter_begin((ebb_watch)EBB_WATCH_INIT, NULL);
+        ebb_tracker *c = ebb_tracker_begin(NULL, (ebb_watch)EBB_WATCH_INIT, NULL);
         atomic_store(&h.phase, 1);
         while (atomic_load(&h.phase) != 3) {
         }
         cr_assert_eq(counted(c).by_class[18], 3u, "round %lu", i); /* 65537..131072 */
-        ebb_counter_end(&c);
+        ebb_tracker_end(&c);
         atomic_store(&h.phase, 0);
     }
     atomic_store(&h.phase, -1);

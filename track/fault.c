@@ -1,10 +1,8 @@
 /*
- * track/watch.c: the two watchers of ebb/track.h, a fault injector and a counter of allocations.
- * Neither allocates from an arena that it may be watching: their own memory is the heap's.
+ * track/fault.c: the fault injector of ebb/track.h. It allocates from no arena, since it may be
+ * watching that: its own memory is the heap's.
  */
-#include "seam.h"
-
-#include <ebb/track.h>
+#include "tracker.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -13,18 +11,6 @@ static void tell(ebb_status *ret_why, ebb_status why)
 {
     if (ret_why) *ret_why = why;
 }
-
-static ebb__watcher watcher_for(ebb_watch whom,
-                                bool (*on_event)(ebb__watcher *, int, const void *, size_t, void *))
-{
-    ebb__watcher w = {.on_event = on_event,
-                      .arena = whom.arena,
-                      .profile = whom.profile,
-                      .this_thread = whom.this_thread};
-    return w;
-}
-
-/* ---- faults ---------------------------------------------------------------------------------- */
 
 struct ebb_fault {
     ebb__watcher watcher;
@@ -51,9 +37,9 @@ static bool is_hit(const ebb_fault *f, uint64_t n)
     return p->probability > 0 && mixed(p->seed, n) < f->threshold;
 }
 
-static bool fault_event(ebb__watcher *w, int event, const void *arena, size_t size, void *site)
+static bool fault_event(ebb__watcher *w, const ebb__event *e)
 {
-    (void)event, (void)arena, (void)size, (void)site;
+    (void)e;
     ebb_fault *f = (ebb_fault *)(void *)w; /* its first member */
     uint64_t n = atomic_fetch_add_explicit(&f->seen, 1, memory_order_relaxed) + 1;
     if (!is_hit(f, n)) return false;
@@ -73,7 +59,7 @@ ebb_fault *ebb_fault_begin(ebb_watch whom, const ebb_fault_params *params, ebb_s
         tell(ret_why, EBB_E_MEMORY);
         return NULL;
     }
-    f->watcher = watcher_for(whom, fault_event);
+    f->watcher = ebb__watcher_for(whom, fault_event);
     f->params = *params;
     if (params->probability < 1) f->threshold = (uint64_t)(params->probability * two_to_64);
     if (ebb__watcher_add(&f->watcher)) return f;
@@ -117,60 +103,4 @@ bool ebb__fault_next(ebb_fault **f, ebb_watch whom)
                             "no watcher can be added (sixteen are active, or there "
                             "is no memory); end others first");
     return *f != NULL;
-}
-
-/* ---- counting -------------------------------------------------------------------------------- */
-
-struct ebb_counter {
-    ebb__watcher watcher;
-    _Atomic uint64_t count, bytes, by_class[EBB_COUNTER_CLASSES];
-};
-
-static unsigned class_of(size_t size)
-{
-    if (size == 0) return 0;
-    unsigned bits = size == 1 ? 0 : 64 - (unsigned)__builtin_clzll(size - 1);
-    return bits + 1 < EBB_COUNTER_CLASSES ? bits + 1 : EBB_COUNTER_CLASSES - 1;
-}
-
-static bool counter_event(ebb__watcher *w, int event, const void *arena, size_t size, void *site)
-{
-    (void)arena, (void)site;
-    ebb_counter *c = (ebb_counter *)(void *)w; /* its first member */
-    if (event != EBB__EVENT_ALLOC) return false;
-    atomic_fetch_add_explicit(&c->count, 1, memory_order_relaxed);
-    atomic_fetch_add_explicit(&c->bytes, size, memory_order_relaxed);
-    atomic_fetch_add_explicit(&c->by_class[class_of(size)], 1, memory_order_relaxed);
-    return false;
-}
-
-ebb_counter *ebb_counter_begin(ebb_watch whom, ebb_status *ret_why)
-{
-    ebb_counter *c = calloc(1, sizeof *c);
-    if (!c) {
-        tell(ret_why, EBB_E_MEMORY);
-        return NULL;
-    }
-    c->watcher = watcher_for(whom, counter_event);
-    if (ebb__watcher_add(&c->watcher)) return c;
-    free(c);
-    tell(ret_why, EBB_E_EXHAUSTED);
-    return NULL;
-}
-
-void ebb_counter_get_stats(const ebb_counter *c, ebb_counter_stats *ret_)
-{
-    ret_->count = atomic_load_explicit(&c->count, memory_order_relaxed);
-    ret_->bytes = atomic_load_explicit(&c->bytes, memory_order_relaxed);
-    for (int i = 0; i < EBB_COUNTER_CLASSES; i++)
-        ret_->by_class[i] = atomic_load_explicit(&c->by_class[i], memory_order_relaxed);
-}
-
-void ebb_counter_end(ebb_counter **handle)
-{
-    ebb_counter *c = *handle;
-    *handle = NULL;
-    if (!c) return;
-    ebb__watcher_remove(&c->watcher);
-    free(c);
 }
