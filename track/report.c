@@ -59,11 +59,15 @@ static size_t merge(ebb_site *site, size_t count)
 
 static ebb_report *report_new(ebb_arena *into, const char *name, size_t sites)
 {
-    ebb_report *r = ebb_alloc_optional(into, sizeof *r + sites * sizeof *r->site);
+    size_t most = sizeof(ebb_report) + sites * sizeof(ebb_site) + sizeof(ebb_report_kind);
+    ebb_report *r = ebb_alloc_optional(into, most);
     if (!r) return NULL;
-    memset(r, 0, sizeof *r);
+    memset(r, 0, most);
     r->name = name;
-    r->site = (ebb_site *)(void *)(r + 1);
+    r->kind = (ebb_report_kind *)(void *)(r + 1);
+    r->kind->name = "all";
+    r->kind_count = 1;
+    r->site = (ebb_site *)(void *)(r->kind + 1);
     return r;
 }
 
@@ -78,6 +82,8 @@ ebb_report *ebb_tracker_report(ebb_tracker *t, ebb_arena *into)
         r->site_count = n;
         if (n) memcpy(r->site, f.site, n * sizeof *f.site);
         ebb_report_sort(r, EBB_BY_BYTES);
+        for (size_t i = 0; i < n; i++) r->site[i].depth = 1;
+        for (size_t i = 0; i < n; i++) r->site[i].stack = (const void *const *)&r->site[i].address;
     }
     ebb__found_free(&f);
     return r;
@@ -101,7 +107,7 @@ static size_t put_both(ebb_site *to, const ebb_report *later, const ebb_report *
     if (n) memcpy(to, later->site, n * sizeof *to);
     for (size_t i = 0; i < earlier->site_count; i++) {
         const ebb_site *s = &earlier->site[i];
-        to[n++] = (ebb_site){s->address, 0 - s->count, 0 - s->bytes};
+        to[n++] = (ebb_site){.address = s->address, .count = 0 - s->count, .bytes = 0 - s->bytes};
     }
     return merge(to, n);
 }

@@ -289,8 +289,10 @@ static uint64_t next_serial(bool *ret_first)
     return serial;
 }
 
-ebb_tracker *ebb_tracker_begin(const char *name, ebb_watch whom, ebb_status *ret_why)
+ebb_tracker *ebb_tracker_begin(const char *name, ebb_watch whom, const ebb_tracker_params *how,
+                               ebb_status *ret_why)
 {
+    (void)how;
     bool first;
     ebb_tracker *t = calloc(1, sizeof *t);
     if (!t) {
@@ -377,7 +379,9 @@ static size_t copy_sites(const table *t, ebb_site *to)
     for (uint32_t i = 0; t && i < t->capacity; i++) {
         const cell *c = &t->cell[i];
         uintptr_t site = atomic_load_explicit(&c->site, memory_order_relaxed);
-        if (site) to[n++] = (ebb_site){(const void *)site, get(&c->count), get(&c->bytes)};
+        if (site)
+            to[n++] = (ebb_site){
+                .address = (const void *)site, .count = get(&c->count), .bytes = get(&c->bytes)};
     }
     return n;
 }

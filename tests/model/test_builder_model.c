@@ -492,7 +492,7 @@ Test(builder_model, plain)
 
 Test(builder_model, window_closed)
 {
-    ebb_tracker *c = ebb_tracker_begin(NULL, (ebb_watch){.this_thread = true}, NULL);
+    ebb_tracker *c = ebb_tracker_begin(NULL, (ebb_watch){.this_thread = true}, NULL, NULL);
     cr_assert(c != NULL);
     run_programs(10001, A_MILLION / 4);
     ebb_tracker_end(&c);

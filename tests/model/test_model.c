@@ -491,7 +491,7 @@ Test(model, with_the_least_chunks)
 
 Test(model, window_closed)
 {
-    ebb_tracker *c = ebb_tracker_begin(NULL, (ebb_watch){.this_thread = true}, NULL);
+    ebb_tracker *c = ebb_tracker_begin(NULL, (ebb_watch){.this_thread = true}, NULL, NULL);
     cr_assert(c != NULL);
     run_programs(20001, A_MILLION, make_plain);
     ebb_totals s;
@@ -506,7 +506,7 @@ static void *toggle(void *arg)
 {
     (void)arg;
     while (!stop) {
-        ebb_tracker *c = ebb_tracker_begin(NULL, (ebb_watch){.arena = NULL}, NULL);
+        ebb_tracker *c = ebb_tracker_begin(NULL, (ebb_watch){.arena = NULL}, NULL, NULL);
         sched_yield();
         ebb_tracker_end(&c);
     }

@@ -631,7 +631,7 @@ Test(tree, plain)
 
 Test(tree, window_closed)
 {
-    ebb_tracker *c = ebb_tracker_begin(NULL, (ebb_watch){.this_thread = true}, NULL);
+    ebb_tracker *c = ebb_tracker_begin(NULL, (ebb_watch){.this_thread = true}, NULL, NULL);
     run_families(10001, 400000);
     ebb_tracker_end(&c);
 }
@@ -642,7 +642,7 @@ static void *toggle(void *unused)
 {
     (void)unused;
     while (!atomic_load(&stop)) {
-        ebb_tracker *c = ebb_tracker_begin(NULL, (ebb_watch)EBB_WATCH_INIT, NULL);
+        ebb_tracker *c = ebb_tracker_begin(NULL, (ebb_watch)EBB_WATCH_INIT, NULL, NULL);
         ebb_tracker_end(&c);
     }
     return NULL;

@@ -275,7 +275,7 @@ static void copied(void)
 /* Watchers are the heap's, but arenas may fail while they look on. */
 static void watched(void)
 {
-    ebb_tracker *c = ebb_tracker_begin(NULL, (ebb_watch){.this_thread = true}, NULL);
+    ebb_tracker *c = ebb_tracker_begin(NULL, (ebb_watch){.this_thread = true}, NULL, NULL);
     ebb_arena *a = ebb_scope_begin(NULL);
     for (int i = 0; i < 20; i++) use(ebb_alloc(a, 30000), 30000);
     sound(a);

@@ -819,7 +819,7 @@ static void allocate_and_trim(void)
 
 static void watch_and_report(void)
 {
-    ebb_tracker *c = ebb_tracker_begin(NULL, (ebb_watch)EBB_WATCH_INIT, NULL);
+    ebb_tracker *c = ebb_tracker_begin(NULL, (ebb_watch)EBB_WATCH_INIT, NULL, NULL);
     ebb_arena *a = ebb_scope_begin(&post), *child = ebb_scope_begin_in(a, NULL);
     ebb_alloc(child, 10);
     ebb_scope_end(&a); /* reports the child */

@@ -71,7 +71,7 @@ Test(str, join_and_concat_allocate_once)
 {
     ebb_arena *a = ebb_arena_create(NULL);
     ebb_str parts[] = {EBB_STR("a"), nothing, EBB_STR("bc")};
-    ebb_tracker *c = ebb_tracker_begin(NULL, (ebb_watch){.arena = a}, NULL);
+    ebb_tracker *c = ebb_tracker_begin(NULL, (ebb_watch){.arena = a}, NULL, NULL);
     ebb_str s = ebb_str_join(a, parts, 3, EBB_STR(", ")), t = ebb_str_concat(a, s, EBB_STR("!"));
     ebb_totals stats;
     ebb_tracker_get_totals(c, &stats);

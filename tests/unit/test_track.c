@@ -214,13 +214,13 @@ Test(track, sixteen_may_watch)
         ebb_status why = EBB_OK;
         for (int i = 0; i < WATCHERS_MAX / 2; i++) {
             cr_assert_not_null(f[i] = ebb_fault_begin((ebb_watch){.arena = a}, &params, &why));
-            cr_assert_not_null(c[i] = ebb_tracker_begin(NULL, (ebb_watch){.arena = a}, &why));
+            cr_assert_not_null(c[i] = ebb_tracker_begin(NULL, (ebb_watch){.arena = a}, NULL, &why));
         }
         cr_assert_eq(why, EBB_OK, "untouched by success");
         cr_assert_null(ebb_fault_begin((ebb_watch){.arena = a}, &params, &why));
         cr_assert_eq(why, EBB_E_EXHAUSTED);
         why = EBB_OK;
-        cr_assert_null(ebb_tracker_begin(NULL, (ebb_watch){.arena = a}, &why));
+        cr_assert_null(ebb_tracker_begin(NULL, (ebb_watch){.arena = a}, NULL, &why));
         cr_assert_eq(why, EBB_E_EXHAUSTED);
         ebb_alloc(a, 100);
         for (int i = 0; i < WATCHERS_MAX / 2; i++) {
@@ -247,7 +247,7 @@ static void allocate_there(void *a)
 Test(track, one_arena_is_watched)
 {
     ebb_arena *a = ebb_arena_create(NULL), *b = ebb_arena_create(NULL);
-    ebb_tracker *c = ebb_tracker_begin(NULL, (ebb_watch){.arena = a}, NULL);
+    ebb_tracker *c = ebb_tracker_begin(NULL, (ebb_watch){.arena = a}, NULL, NULL);
     for (int i = 0; i < 7; i++) ebb_alloc(a, 1);
     for (int i = 0; i < 9; i++) ebb_alloc(b, 1);
     cr_assert_eq(counted(c).count, 7u);
@@ -263,7 +263,7 @@ Test(track, one_profile_is_watched)
 {
     static ebb_profile p = EBB_PROFILE("one"), q = EBB_PROFILE("other");
     ebb_arena *before = ebb_scope_begin(&p);
-    ebb_tracker *c = ebb_tracker_begin(NULL, (ebb_watch){.profile = &p}, NULL);
+    ebb_tracker *c = ebb_tracker_begin(NULL, (ebb_watch){.profile = &p}, NULL, NULL);
     ebb_arena *after = ebb_scope_begin(&p), *other = ebb_scope_begin(&q);
     ebb_arena *child = ebb_scope_begin_in(other, &p);
     for (int i = 0; i < 3; i++) ebb_alloc(before, 1);
@@ -281,7 +281,7 @@ Test(track, one_profile_is_watched)
 Test(track, one_thread_is_watched_whatever_the_arena)
 {
     ebb_arena *a = ebb_scope_begin(NULL), *none = NULL;
-    ebb_tracker *c = ebb_tracker_begin(NULL, (ebb_watch){.this_thread = true}, NULL);
+    ebb_tracker *c = ebb_tracker_begin(NULL, (ebb_watch){.this_thread = true}, NULL, NULL);
     for (int i = 0; i < 4; i++) ebb_alloc(a, 1);
     cr_assert_eq(counted(c).count, 4u);
     on_thread(allocate_there, &none);
@@ -298,7 +298,7 @@ Test(track, one_thread_is_watched_whatever_the_arena)
 Test(track, the_process_is_watched)
 {
     ebb_arena *a = ebb_scope_begin(NULL), *none = NULL;
-    ebb_tracker *c = ebb_tracker_begin(NULL, (ebb_watch)EBB_WATCH_INIT, NULL);
+    ebb_tracker *c = ebb_tracker_begin(NULL, (ebb_watch)EBB_WATCH_INIT, NULL, NULL);
     ebb_alloc(a, 1);
     ebb_arena *b = ebb_arena_create(NULL);
     ebb_alloc(b, 1);
@@ -316,7 +316,7 @@ Test(track, a_process_watch_sees_arenas_over_buffers_begun_later)
     ebb_arena_params params = EBB_ARENA_PARAMS_INIT;
     params.buffer = buffer;
     params.buffer_size = sizeof buffer;
-    ebb_tracker *c = ebb_tracker_begin(NULL, (ebb_watch)EBB_WATCH_INIT, NULL);
+    ebb_tracker *c = ebb_tracker_begin(NULL, (ebb_watch)EBB_WATCH_INIT, NULL, NULL);
     ebb_arena *a = ebb_arena_create(&params);
     for (int i = 0; i < 3; i++) ebb_alloc(a, 10);
     cr_assert_eq(counted(c).count, 3u);
@@ -328,9 +328,10 @@ Test(track, all_fields_that_are_set_must_match)
 {
     static ebb_profile p = EBB_PROFILE("one");
     ebb_arena *a = ebb_scope_begin(&p), *b = ebb_scope_begin(&p), *c = ebb_scope_begin(NULL);
-    ebb_tracker *both =
-        ebb_tracker_begin(NULL, (ebb_watch){.arena = a, .profile = &p, .this_thread = true}, NULL);
-    ebb_tracker *never = ebb_tracker_begin(NULL, (ebb_watch){.arena = c, .profile = &p}, NULL);
+    ebb_tracker *both = ebb_tracker_begin(
+        NULL, (ebb_watch){.arena = a, .profile = &p, .this_thread = true}, NULL, NULL);
+    ebb_tracker *never =
+        ebb_tracker_begin(NULL, (ebb_watch){.arena = c, .profile = &p}, NULL, NULL);
     ebb_alloc(a, 1);
     ebb_alloc(b, 1);
     ebb_alloc(c, 1);
@@ -346,7 +347,7 @@ Test(track, all_fields_that_are_set_must_match)
 Test(track, two_watchers_hear_of_the_same_allocation)
 {
     ebb_arena *a = ebb_arena_create(NULL);
-    ebb_tracker *c = ebb_tracker_begin(NULL, (ebb_watch){.arena = a}, NULL);
+    ebb_tracker *c = ebb_tracker_begin(NULL, (ebb_watch){.arena = a}, NULL, NULL);
     ebb_fault *f = nth((ebb_watch){.arena = a}, 2, false),
               *g = nth((ebb_watch){.arena = a}, 3, false);
     for (int i = 1; i <= 5; i++) cr_assert_eq(ebb_alloc(a, 1) == NULL, i == 2 || i == 3);
@@ -414,7 +415,7 @@ Test(track, each_failure_without_a_watcher_is_reported)
     reports_start(&r);
     ebb_tracker *c[WATCHERS_MAX];
     for (int i = 0; i < WATCHERS_MAX; i++)
-        c[i] = ebb_tracker_begin(NULL, (ebb_watch)EBB_WATCH_INIT, NULL);
+        c[i] = ebb_tracker_begin(NULL, (ebb_watch)EBB_WATCH_INIT, NULL, NULL);
     int runs = 0;
     EBB_EACH_FAILURE (f, .arena = NULL) {
         runs++;
@@ -440,7 +441,7 @@ Test(track, sizes_fall_into_classes)
     };
     ebb_arena *a = ebb_arena_create(NULL);
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-        ebb_tracker *c = ebb_tracker_begin(NULL, (ebb_watch){.arena = a}, NULL);
+        ebb_tracker *c = ebb_tracker_begin(NULL, (ebb_watch){.arena = a}, NULL, NULL);
         ebb_alloc_aligned(a, sizes[i].size, 1);
         ebb_totals s = counted(c);
         cr_assert_eq(s.count, 1u);
@@ -457,7 +458,7 @@ Test(track, sizes_fall_into_classes)
 Test(track, the_last_class_holds_everything_above)
 {
     ebb_arena *a = ebb_arena_create(NULL);
-    ebb_tracker *c = ebb_tracker_begin(NULL, (ebb_watch){.arena = a}, NULL);
+    ebb_tracker *c = ebb_tracker_begin(NULL, (ebb_watch){.arena = a}, NULL, NULL);
     ebb_alloc_optional(a, (size_t)1 << 29);
     cr_assert_eq(counted(c).by_class[EBB_TRACK_CLASSES - 2], 1u);
     ebb_alloc_optional(a, ((size_t)1 << 29) + 1);
@@ -472,7 +473,7 @@ Test(track, the_last_class_holds_everything_above)
 Test(track, what_was_asked_adds_up)
 {
     ebb_arena *a = ebb_arena_create(NULL);
-    ebb_tracker *c = ebb_tracker_begin(NULL, (ebb_watch){.arena = a}, NULL);
+    ebb_tracker *c = ebb_tracker_begin(NULL, (ebb_watch){.arena = a}, NULL, NULL);
     size_t bytes = 0;
     for (size_t i = 0; i < 500; i++) {
         ebb_alloc(a, i);
@@ -499,7 +500,7 @@ Test(track, without_watchers_the_window_is_open_again)
     ebb_alloc(a, 1);
     const uintptr_t *window = (const uintptr_t *)(const void *)a; /* public: tip, limit */
     cr_assert(window[1] < window[0]);
-    ebb_tracker *c = ebb_tracker_begin(NULL, (ebb_watch){.arena = a}, NULL);
+    ebb_tracker *c = ebb_tracker_begin(NULL, (ebb_watch){.arena = a}, NULL, NULL);
     cr_assert_eq(window[1] > window[0], true, "closed");
     ebb_alloc(a, 1);
     cr_assert(window[1] > window[0], "closed while watched");
@@ -562,7 +563,7 @@ static void watch_for_a_moment(rng *r, ebb_profile *profile)
     if (rng_one_in(r, 2)) whom.profile = profile;
     if (rng_one_in(r, 8)) whom.this_thread = true;
     ebb_fault_params params = {.probability = rng_one_in(r, 2) ? 0.01 : 0};
-    ebb_tracker *c = rng_one_in(r, 2) ? ebb_tracker_begin(NULL, whom, NULL) : NULL;
+    ebb_tracker *c = rng_one_in(r, 2) ? ebb_tracker_begin(NULL, whom, NULL, NULL) : NULL;
     ebb_fault *f = rng_one_in(r, 2) ? ebb_fault_begin(whom, &params, NULL) : NULL;
     for (size_t spin = rng_below(r, 3000); spin > 0; spin--) __asm__ volatile("");
     ebb_tracker_end(&c);
@@ -594,12 +595,12 @@ Test(track, a_watcher_takes_effect_at_the_next_allocation)
     cr_assert_eq(pthread_create(&t, NULL, own, &s), 0);
     ebb_arena *mine = ebb_scope_begin(NULL);
     for (unsigned long i = 0; i < scaled(3000); i++) {
-        ebb_tracker *c = ebb_tracker_begin(NULL, (ebb_watch){.arena = mine}, NULL);
+        ebb_tracker *c = ebb_tracker_begin(NULL, (ebb_watch){.arena = mine}, NULL, NULL);
         ebb_alloc(mine, 8);
         cr_assert_eq(counted(c).count, 1u);
         ebb_tracker_end(&c);
         ebb_arena *later = ebb_scope_begin(&p);
-        c = ebb_tracker_begin(NULL, (ebb_watch){.profile = &p, .this_thread = true}, NULL);
+        c = ebb_tracker_begin(NULL, (ebb_watch){.profile = &p, .this_thread = true}, NULL, NULL);
         ebb_alloc(later, 8);
         cr_assert_eq(counted(c).count, 1u);
         ebb_tracker_end(&c);
@@ -643,7 +644,7 @@ Test(track, no_scope_that_begins_escapes_a_watcher)
     pthread_t t;
     cr_assert_eq(pthread_create(&t, NULL, begin_and_allocate, &h), 0);
     for (unsigned long i = 0; i < scaled(3000); i++) {
-        ebb_tracker *c = ebb_tracker_begin(NULL, (ebb_watch)EBB_WATCH_INIT, NULL);
+        ebb_tracker *c = ebb_tracker_begin(NULL, (ebb_watch)EBB_WATCH_INIT, NULL, NULL);
         atomic_store(&h.phase, 1);
         while (atomic_load(&h.phase) != 3) {
         }

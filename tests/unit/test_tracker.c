@@ -30,7 +30,7 @@ __attribute__((noinline)) static void ask_much(ebb_arena *a)
 static ebb_tracker *track(const char *name, ebb_watch whom)
 {
     ebb_status why = EBB_OK;
-    ebb_tracker *t = ebb_tracker_begin(name, whom, &why);
+    ebb_tracker *t = ebb_tracker_begin(name, whom, NULL, &why);
     cr_assert_not_null(t, "%s", ebb_status_text(why));
     return t;
 }
