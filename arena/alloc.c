@@ -82,33 +82,90 @@ static bool failed_for_good(const ebb_arena *a)
 }
 
 /* A call by a stranger is refused, and leaves no trace in the holder's arena. */
-static bool may_allocate(ebb_arena *a, const char *function)
+static inline bool may_allocate(ebb_arena *a, const char *function)
 {
     return (likely(a->bits & LIVE) || ebb__check_live(a, function)) &&
            (!(a->bits & STRICT) || ebb__strict_owner(a, function));
 }
 
-/* Hear those who closed the window; false: nothing may be allocated. */
-static bool admitted(ebb_arena *a, size_t size, void *site, ebb_status *ret_why)
+/* Some watchers want to hear when it is let go. */
+static COLD void keep_life(ebb_arena *a, const ebb__event *e, void *ptr)
 {
-    const ebb__event e = {EBB__EVENT_ALLOC, size, site};
+    ext *x = ebb__ext_get(a);
+    if (x) ebb__lives_add(&x->lives, e, (uintptr_t)ptr, ++x->serial);
+}
+
+static void end_life(ebb_arena *a, const void *ptr)
+{
+    if (a->ext && a->ext->lives && ptr) ebb__lives_end(&a->ext->lives, (uintptr_t)ptr);
+}
+
+/* Hear those who closed the window; false: nothing may be allocated. */
+static inline bool admitted(ebb_arena *a, ebb__event *e, ebb_status *ret_why)
+{
     bool wanted;
     *ret_why = EBB_E_MEMORY;
     atomic_thread_fence(memory_order_acquire); /* who closed it did something before */
-    if (ebb__ask(a, &e, &wanted)) return false;
+    if (ebb__ask(a, e, &wanted)) return false;
     if (!wanted) ebb__reopen(a);
     return true;
 }
 
+static ebb__event event_of(const ebb_arena *a, int kind, size_t size, const void *site)
+{
+    ebb__event e = {.kind = kind, .profile = profile_of(a), .size = size, .site = site};
+    return e;
+}
+
+/* Of an allocation that the window has room for: what alignment costs. */
+static size_t padding_of(const ebb_arena *a, size_t size, size_t align)
+{
+    return size < a->w.tip ? (a->w.tip - size) & (align - 1) : 0;
+}
+
+/* Not cold, or it would be compiled for size: what is tracked comes here. */
+static __attribute__((noinline)) void *obtain_closed(ebb_arena *a, size_t size, size_t align,
+                                                     enum mode mode, void *site)
+{
+    ebb_status why;
+    if (a != &ebb__dead && !may_allocate(a, "ebb_alloc")) return NULL;
+    if (failed_for_good(a)) return ebb__fail(a, ebb_failed(a), mode);
+    ebb__event e = event_of(a, EBB__EVENT_ALLOC, size, site);
+    e.padding = padding_of(a, size, align);
+    if (!admitted(a, &e, &why)) return ebb__fail(a, why, mode);
+    void *p = obtain_open(a, size, align, mode);
+    if (e.lives && p) keep_life(a, &e, p);
+    return p;
+}
+
+/* A sample is taken, or was until a moment ago. */
+static COLD void *obtain_armed(ebb_arena *a, size_t size, size_t align, enum mode mode, void *site)
+{
+    ebb__event e = event_of(a, EBB__EVENT_ALLOC, size, site);
+    if (power_of_two(align) && ebb__sample_hit(a, size, align, &e.chance)) ebb__tell_sample(a, &e);
+    void *p = obtain_open(a, size, align, mode);
+    if (EBB__LOAD_RELAXED(&a->w.limit) < EBB__CLOSED_MIN) ebb__arm(a);
+    return p;
+}
+
+static bool is_armed(const ebb_arena *a, uintptr_t limit)
+{
+    return limit != a->floor - 1 || (begin_flags() & BEGIN_SAMPLED);
+}
+
 void *ebb__obtain(ebb_arena *a, size_t size, size_t align, enum mode mode, void *site)
 {
-    if (EBB__LOAD_RELAXED(&a->w.limit) >= EBB__CLOSED_MIN) {
-        ebb_status why;
-        if (a != &ebb__dead && !may_allocate(a, "ebb_alloc")) return NULL;
-        if (failed_for_good(a)) return ebb__fail(a, ebb_failed(a), mode);
-        if (!admitted(a, size, site, &why)) return ebb__fail(a, why, mode);
-    }
+    uintptr_t limit = EBB__LOAD_RELAXED(&a->w.limit);
+    if (limit >= EBB__CLOSED_MIN) return obtain_closed(a, size, align, mode, site);
+    if (unlikely(is_armed(a, limit))) return obtain_armed(a, size, align, mode, site);
     return obtain_open(a, size, align, mode);
+}
+
+/* Bytes that do not come out of the window: a growth, or what was outgrown before. */
+void ebb__sample_other(ebb_arena *a, size_t size, const void *site)
+{
+    ebb__event e = event_of(a, EBB__EVENT_GROW, size, site);
+    if (ebb__sample_draw(size, &e.chance)) ebb__tell_sample(a, &e);
 }
 
 /* A block of its own, all of it, whatever room there is in the window, which is open. */
@@ -138,8 +195,8 @@ void *ebb__obtain_record(ebb_arena *a, size_t size)
 static inline void *overflow(ebb_arena *a, size_t size, size_t align)
 {
     unsigned klass = body_class(a->bits & BODY_MASK);
-    bool usual = !a->ext && !(a->bits & (STRICT | LIMITED)) &&
-                 EBB__LOAD_RELAXED(&a->w.limit) < EBB__CLOSED_MIN && align <= CONTROL_SIZE &&
+    bool usual = !a->ext && !(a->bits & (STRICT | LIMITED)) && !begin_flags() &&
+                 EBB__LOAD_RELAXED(&a->w.limit) == a->floor - 1 && align <= CONTROL_SIZE &&
                  power_of_two(align) && size + align <= class_size(klass) / 2;
     thread *t = ebb__self;
     if (!usual || t->stack[klass].count == 0) return NULL;
@@ -154,6 +211,8 @@ static inline void *overflow(ebb_arena *a, size_t size, size_t align)
 
 void *ebb__alloc_slow(ebb_arena *a, size_t size, size_t align)
 {
+    if (EBB__LOAD_RELAXED(&a->w.limit) >= EBB__CLOSED_MIN)
+        return obtain_closed(a, size, align, MODE_JUMP, CALLER);
     void *p = overflow(a, size, align);
     return likely(p != NULL) ? p : ebb__obtain(a, size, align, MODE_JUMP, CALLER);
 }
@@ -307,22 +366,46 @@ static void *shrink(ebb_arena *a, void *ptr, size_t old, size_t size)
     return ptr;
 }
 
-void *ebb__resize(ebb_arena *a, void *ptr, size_t old_size, size_t new_size, enum mode mode,
-                  void *site)
+static bool shrinks(const void *ptr, size_t old_size, size_t new_size)
+{
+    return ptr && new_size <= old_size;
+}
+
+static void *resize_open(ebb_arena *a, void *ptr, size_t old_size, size_t new_size, enum mode mode)
 {
     ebb_status why = EBB_E_MEMORY;
-    if (old_size == 0 && new_size > 0) ptr = NULL; /* owns nothing: its place may be another's */
-    bool shrinks = ptr && new_size <= old_size;
-    if (EBB__LOAD_RELAXED(&a->w.limit) >= EBB__CLOSED_MIN) {
-        if (a != &ebb__dead && !may_allocate(a, "ebb_resize")) return NULL;
-        if (!shrinks && failed_for_good(a)) return ebb__fail(a, ebb_failed(a), mode);
-        if (!shrinks && !admitted(a, new_size, site, &why)) return ebb__fail(a, why, mode);
-    }
-    if (shrinks) return shrink(a, ptr, old_size, new_size);
+    if (shrinks(ptr, old_size, new_size)) return shrink(a, ptr, old_size, new_size);
     if (new_size == 0) return obtain_open(a, 0, EBB_ALIGN_DEFAULT, mode);
     void *p = NULL;
     if (new_size <= PTRDIFF_MAX / 2) p = grow(a, ptr, ptr ? old_size : 0, new_size, &why);
     return likely(p != NULL) ? p : ebb__fail(a, why, mode);
+}
+
+static __attribute__((noinline)) void *resize_closed(ebb_arena *a, void *ptr, size_t old_size,
+                                                     ebb__event *e, enum mode mode)
+{
+    ebb_status why;
+    if (a != &ebb__dead && !may_allocate(a, "ebb_resize")) return NULL;
+    if (shrinks(ptr, old_size, e->size)) return shrink(a, ptr, old_size, e->size);
+    if (failed_for_good(a)) return ebb__fail(a, ebb_failed(a), mode);
+    if (!admitted(a, e, &why)) return ebb__fail(a, why, mode);
+    void *p = resize_open(a, ptr, old_size, e->size, mode);
+    if (p) end_life(a, ptr);
+    if (p && e->lives) keep_life(a, e, p);
+    return p;
+}
+
+void *ebb__resize(ebb_arena *a, void *ptr, size_t old_size, size_t new_size, enum mode mode,
+                  void *site)
+{
+    if (old_size == 0 && new_size > 0) ptr = NULL; /* owns nothing: its place may be another's */
+    if (unlikely(EBB__LOAD_RELAXED(&a->w.limit) >= EBB__CLOSED_MIN)) {
+        ebb__event e = event_of(a, ptr ? EBB__EVENT_GROW : EBB__EVENT_ALLOC, new_size, site);
+        return resize_closed(a, ptr, old_size, &e, mode);
+    }
+    if (unlikely(begin_flags() & BEGIN_SAMPLED) && !shrinks(ptr, old_size, new_size))
+        ebb__sample_other(a, new_size, site);
+    return resize_open(a, ptr, old_size, new_size, mode);
 }
 
 void *ebb_resize(ebb_arena *a, void *ptr, size_t old_size, size_t new_size)
@@ -333,6 +416,7 @@ void *ebb_resize(ebb_arena *a, void *ptr, size_t old_size, size_t new_size)
 /* Take back an object of `size` bytes if it is the newest at either end; false: it stays. */
 bool ebb__give_back(ebb_arena *a, void *ptr, size_t size)
 {
+    end_life(a, ptr);
     if (a->bits & STRICT) {
         ebb__strict_retire(a, ptr);
     } else if (may_give_back(a, ptr)) {

@@ -177,6 +177,7 @@ void ebb__arena_finish(ebb_arena *a, void *site)
         else break;
     }
     window_clear(a, head_top(a));
+    if (a->ext && a->ext->lives) ebb__lives_end_after(&a->ext->lives, 0);
     if (unlikely(a->bits & STRICT)) ebb__strict_end(a);
     bool foreign = in_buffer(a);
     a->lo = head_lo(a);
@@ -346,6 +347,7 @@ void ebb_arena_reset(ebb_arena *a)
     if (a->ext) a->ext->bins = NULL;
     if (a->undo) reset_log(a);
     while (ebb__pins(a)) pop_cleanup(ebb__pins(a));
+    if (a->ext && a->ext->lives) ebb__lives_end_after(&a->ext->lives, 0);
     window_restart(a);
     a->bits &= ~(uint32_t)MARKED;
     if (unlikely(a->bits & FAILED_MASK) && !(a->ext && a->ext->hopeless)) {
@@ -435,6 +437,7 @@ void ebb_arena_rewind(ebb_arena *a, ebb_mark m)
         mark_is_wrong(a);
         return;
     }
+    if (a->ext && a->ext->lives) ebb__lives_end_after(&a->ext->lives, m.ebb__serial);
     window_to_mark(a, &m);
     if (unlikely(a->bits & STRICT)) ebb__strict_mark(a);
 }

@@ -22,7 +22,8 @@
  *
  * Invariants (ebb_arena_validate checks them)
  *   lo <= floor <= tip <= top;  open_len <= floor - lo
- *   w.limit is floor - 1 (open) or at least EBB__CLOSED_MIN (closed); nothing in between
+ *   w.limit is floor - 1 (open), or a point between there and the window's top (open and armed, see
+ *   sample.c), or at least EBB__CLOSED_MIN (closed)
  *   every control block in a HEAD slab stays a control block for ever: anyone may store to its
  * limit
  *   a free head has bits == 0, so a stale handle is told from a live one; and undo, parent, ext and
@@ -193,6 +194,7 @@ struct ext {
     ebb_budget *budget;
     const ebb_source *source;
     struct bins *bins; /* storage.c */
+    ebb__lives *lives; /* those whose end somebody wants to hear of; lives.c of track/ */
     ebb_cleanup *pins; /* run after the log is empty: what a rewind leaves */
     void *data;
     const char *name;
@@ -202,7 +204,7 @@ struct ext {
     uint32_t frames, old_frames; /* STRICT: framed so far; those that a mark may bring back */
     ebb_arena *outer_root;       /* EBB_SCOPE first inside a try: the next older such, or first */
     uint64_t try_id;             /* innermost ebb_try at its beginning; 0: none */
-    uint32_t serial, born; /* children begun so far; the parent's serial at its own beginning */
+    uint32_t serial, born; /* children begun so far, and lives; the parent's at its own beginning */
     uint32_t children, soft_crossed;
     int8_t failed; /* status, when the two bits can't say it */
     bool counts;   /* charged is kept: it has a limit or a budget */
@@ -318,6 +320,9 @@ typedef struct thread {
         size_t used;
     } sample[SAMPLES];
     credit credit[CREDITS];
+    uint64_t random;               /* see sample.c */
+    uintptr_t stack_lo, stack_end; /* as far as is known: 0, 0 */
+    uint32_t stack_misses;
     _Atomic uint32_t asking; /* watchers; see window.c */
     struct thread *next;     /* all threads */
     char name[16];
@@ -329,7 +334,7 @@ extern _Thread_local thread *ebb__self __attribute__((tls_model("initial-exec"))
 extern thread ebb__no_thread;
 
 /* What begin must look at: nonzero sends it down the slow path. */
-enum { BEGIN_WATCHED = 1, BEGIN_STRICT = 2 };
+enum { BEGIN_WATCHED = 1, BEGIN_STRICT = 2, BEGIN_SAMPLED = 4 };
 extern _Atomic uint32_t ebb__begin_flags;
 
 /* What a thread keeps of blocks, heads and exts aside. */
@@ -474,17 +479,27 @@ static inline ebb_cleanup *ebb__pins(const ebb_arena *a)
 }
 
 void ebb__close(ebb_arena *a); /* window.c */
+void ebb__floor_moved(ebb_arena *a);
+
+static inline uint32_t begin_flags(void)
+{
+    return atomic_load_explicit(&ebb__begin_flags, memory_order_relaxed);
+}
 
 /* Move the floor. An open window stays open; one that somebody closed stays closed. A close that
-   falls between the look and the store is lost, but not its closer: see window.c. */
+   falls between the look and the store is lost, but not its closer: see window.c. One that was armed
+   is armed anew, since its point may lie below the new floor. */
 static inline void set_floor(ebb_arena *a, uintptr_t floor)
 {
-    uintptr_t open = a->floor - 1;
+    uintptr_t open = a->floor - 1, limit = EBB__LOAD_RELAXED(&a->w.limit);
     a->floor = floor;
-    if (EBB__LOAD_RELAXED(&a->w.limit) != open) return;
+    if (unlikely(limit != open)) {
+        if (limit < EBB__CLOSED_MIN) ebb__floor_moved(a);
+        return;
+    }
     __atomic_store_n(&a->w.limit, floor - 1, __ATOMIC_RELAXED);
     __asm__ volatile("" ::: "memory");
-    if (unlikely(atomic_load_explicit(&ebb__begin_flags, memory_order_relaxed))) ebb__close(a);
+    if (unlikely(begin_flags())) ebb__floor_moved(a);
 }
 
 /* Blocks of a thread's cache know only that they are free. */
@@ -531,6 +546,7 @@ void *ebb__obtain(ebb_arena *a, size_t size, size_t align, enum mode mode, void 
 void *ebb__resize(ebb_arena *a, void *ptr, size_t old_size, size_t new_size, enum mode mode,
                   void *site);
 bool ebb__give_back(ebb_arena *a, void *ptr, size_t size);
+void ebb__sample_other(ebb_arena *a, size_t size, const void *site);
 size_t ebb__usable(ebb_arena *a, void *ptr, size_t size);
 chunk *ebb__large_of(const ebb_arena *a, const void *ptr, size_t old_size);
 
@@ -549,9 +565,19 @@ void *ebb__obtain_record(ebb_arena *a, size_t size);
 
 /* window.c */
 /* true: a watcher refuses. *@ret_wanted: one may want to hear of the next, too. */
-bool ebb__ask(const ebb_arena *a, const ebb__event *e, bool *ret_wanted);
+bool ebb__ask(const ebb_arena *a, ebb__event *e, bool *ret_wanted);
+/* It is in the sample: those that want one hear of it. */
+void ebb__tell_sample(const ebb_arena *a, ebb__event *e);
 bool ebb__watched(const ebb_arena *a);
 void ebb__reopen(ebb_arena *a);
+void ebb__arm(ebb_arena *a);
+
+/* sample.c */
+extern _Atomic size_t ebb__sample_every; /* 0: nobody wants one */
+void ebb__sample_seed(thread *t, uint64_t number);
+bool ebb__sample_draw(size_t size, double *ret_chance);
+uintptr_t ebb__sample_limit(const ebb_arena *a);
+bool ebb__sample_hit(const ebb_arena *a, size_t size, size_t align, double *ret_chance);
 
 /* strict.c */
 void *ebb__strict_bump(ebb_arena *a, size_t size, size_t align);

@@ -5,6 +5,7 @@
 #include "os.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -198,6 +199,74 @@ void os_thread_name(char *ret_name, size_t size)
     }
 #endif
     snprintf(ret_name, size, "thread");
+}
+
+/* ---- the stack ------------------------------------------------------------------------------- */
+
+typedef struct maps {
+    int fd;
+    size_t at, count;
+    char text[1024];
+} maps;
+
+static int next_char(maps *m)
+{
+    if (m->at == m->count) {
+        ssize_t n = read(m->fd, m->text, sizeof m->text);
+        if (n <= 0) return -1;
+        m->count = (size_t)n;
+        m->at = 0;
+    }
+    return (unsigned char)m->text[m->at++];
+}
+
+/* In hexadecimal, as far as it goes; what stopped it is left in *ret_stop. */
+static uintptr_t next_number(maps *m, int *ret_stop)
+{
+    uintptr_t n = 0;
+    for (;;) {
+        int c = next_char(m);
+        int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+        *ret_stop = c;
+        if (digit < 0) return n;
+        n = n << 4 | (uintptr_t)digit;
+    }
+}
+
+/* Read to the end of the line. True: it is the main thread's stack. */
+static bool is_stack_line(maps *m)
+{
+    int c = next_char(m), last = 0;
+    bool named = false;
+    for (; c >= 0 && c != '\n'; last = c, c = next_char(m)) named |= last == '[' && c == 's';
+    return named;
+}
+
+/* A line of /proc/self/maps begins with the addresses of a mapping. Read without the C library's
+   buffers, since they are malloc's. */
+static bool find_mapping(maps *m, uintptr_t inside, uintptr_t *ret_lo, uintptr_t *ret_end)
+{
+    const uintptr_t main_grows = (uintptr_t)64 << 20; /* the system keeps more free below it */
+    for (int stop = 0; stop >= 0;) {
+        uintptr_t lo = next_number(m, &stop), end = stop < 0 ? 0 : next_number(m, &stop);
+        bool is_main = is_stack_line(m);
+        if (inside < lo || inside >= end) continue;
+        *ret_lo = is_main && lo > main_grows ? lo - main_grows : lo;
+        *ret_end = end;
+        return true;
+    }
+    return false;
+}
+
+bool os_stack_find(uintptr_t inside, uintptr_t *ret_lo, uintptr_t *ret_end)
+{
+    maps m = {.fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC)};
+    if (m.fd < 0) return false;
+    int before = errno;
+    bool found = find_mapping(&m, inside, ret_lo, ret_end);
+    close(m.fd);
+    errno = before;
+    return found;
 }
 
 void os_print_line(const char *line)

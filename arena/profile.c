@@ -255,6 +255,13 @@ bool ebb__profile_register(ebb_profile *p)
     return ok;
 }
 
+const char *ebb__profile_name(unsigned id)
+{
+    const record *r =
+        id && id < PROFILES ? atomic_load_explicit(&records[id], memory_order_acquire) : NULL;
+    return r ? r->name : NULL;
+}
+
 ebb_profile *ebb__profile_by_id(unsigned id)
 {
     if (id == 0) return NULL;

@@ -10,10 +10,11 @@ COLD bool ebb__begin_observed(ebb_arena *a, void *site)
 {
     uint32_t flags = atomic_load_explicit(&ebb__begin_flags, memory_order_acquire);
     if (flags & BEGIN_STRICT) ebb__strict_begin(a);
-    if (!(flags & BEGIN_WATCHED)) return true;
-    const ebb__event e = {EBB__EVENT_BEGIN, 0, site};
+    if (!(flags & (BEGIN_WATCHED | BEGIN_SAMPLED))) return true;
+    ebb__event e = {.kind = EBB__EVENT_BEGIN, .profile = profile_of(a), .site = site};
     bool wanted;
-    ebb__close(a);
+    if (flags & BEGIN_WATCHED) ebb__close(a);
+    else if (!(a->bits & STRICT)) ebb__arm(a);
     return !ebb__ask(a, &e, &wanted);
 }
 

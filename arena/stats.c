@@ -196,7 +196,8 @@ const char *ebb_arena_validate(const ebb_arena *a)
     if (a == &ebb__dead) return NULL;
     if (!(a->bits & LIVE)) return "the arena has ended";
     uintptr_t limit = EBB__LOAD_RELAXED(&a->w.limit);
-    if (limit != a->floor - 1 && limit < EBB__CLOSED_MIN)
+    bool armed = limit >= a->floor && limit < window_top(a);
+    if (limit != a->floor - 1 && !armed && limit < EBB__CLOSED_MIN)
         return "the window's limit is not its floor";
     if (a->open_len > a->floor - a->lo) return "the open object is longer than what lies below it";
     const char *broken = log_check(a);

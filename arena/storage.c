@@ -221,7 +221,10 @@ bool ebb_storage_grow(ebb_arena *a, ebb_storage *s, size_t used, size_t size)
     if (!in_place) to.ptr = ebb__bin_take(a, size, &to.size);
     bool own = !to.ptr && !in_place && size >= OWN_BLOCK && has_blocks(a);
     if (own) to.ptr = ebb__obtain_block(a, size, &to.size);
-    if (to.ptr || own) return to.ptr && move(a, s, used, to);
+    if (to.ptr || own) {
+        if (unlikely(begin_flags() & BEGIN_SAMPLED) && to.ptr) ebb__sample_other(a, size, CALLER);
+        return to.ptr && move(a, s, used, to);
+    }
     if (s->ptr && used) return resize(a, s, used, size, CALLER);
     to.ptr = ebb__obtain(a, size, EBB_ALIGN_DEFAULT, MODE_JUMP, CALLER);
     return to.ptr && move(a, s, 0, to);

@@ -202,7 +202,9 @@ static COLD thread *thread_new(void)
 {
     os_once(ebb__process_init);
     os_lock(&lock);
+    static uint64_t numbers; /* a program's threads begin in the same order: its samples repeat */
     thread *t = thread_from_pool();
+    uint64_t number = numbers++;
     if (t) {
         memset(t, 0, sizeof *t);
         t->next = all_threads;
@@ -214,6 +216,7 @@ static COLD thread *thread_new(void)
     t->until_sample = 1;
     t->id = os_thread_number();
     os_thread_name(t->name, sizeof t->name);
+    ebb__sample_seed(t, number);
     os_thread_value_set(t);
     ebb__self = t;
     return t;

@@ -6,8 +6,9 @@
  *                        barrier through all threads has followed
  *   the owner            EBB__CLOSED_BY_OWNER by exchange, then floor - 1 by compare-exchange from
  *                        it
- *   the owner            floor - 1 plainly, where it begins, or finds the window open and moves the
- *                        floor; then it reads ebb__begin_flags, and closes if there is a watcher
+ *   the owner            floor - 1, or a sample's point, plainly, where it begins, or finds the
+ *                        window open and moves the floor; then it reads ebb__begin_flags, and
+ *                        closes if there is a watcher
  *
  * The exchange reads the closer's value, so what the closer wrote before (a new watcher) is seen by
  * the look that follows; a close that comes after the exchange makes the compare-exchange fail. A
@@ -52,9 +53,24 @@ void ebb__reopen(ebb_arena *a)
 {
     __atomic_exchange_n(&a->w.limit, EBB__CLOSED_BY_OWNER, __ATOMIC_ACQ_REL);
     if (stays_closed(a)) return;
-    uintptr_t expected = EBB__CLOSED_BY_OWNER;
-    __atomic_compare_exchange_n(&a->w.limit, &expected, a->floor - 1, false, __ATOMIC_RELEASE,
+    uintptr_t expected = EBB__CLOSED_BY_OWNER, limit = ebb__sample_limit(a);
+    __atomic_compare_exchange_n(&a->w.limit, &expected, limit, false, __ATOMIC_RELEASE,
                                 __ATOMIC_RELAXED);
+}
+
+/* The window, which is open, waits for the next point of the sample, if there is one to be. */
+void ebb__arm(ebb_arena *a)
+{
+    __atomic_store_n(&a->w.limit, ebb__sample_limit(a), __ATOMIC_RELAXED);
+    __asm__ volatile("" ::: "memory");
+    if (unlikely(begin_flags() & BEGIN_WATCHED)) ebb__close(a);
+}
+
+/* The floor of an open window has moved, while there is something unusual. */
+COLD void ebb__floor_moved(ebb_arena *a)
+{
+    if (begin_flags() & ~(uint32_t)BEGIN_SAMPLED) ebb__close(a);
+    else ebb__arm(a);
 }
 
 /* ---- watchers -------------------------------------------------------------------------------- */
@@ -93,13 +109,23 @@ static inline void ask_end(thread *t, uint32_t before)
 
 static bool is_watched(void)
 {
-    return atomic_load_explicit(&ebb__begin_flags, memory_order_acquire) & BEGIN_WATCHED;
+    const uint32_t either = BEGIN_WATCHED | BEGIN_SAMPLED;
+    return atomic_load_explicit(&ebb__begin_flags, memory_order_acquire) & either;
+}
+
+/* Those that want a sample hear of everything that has no size, and of what is in the sample. */
+static bool hears(const ebb__watcher *w, ebb__event *e)
+{
+    enum { UNDECIDED, IN, OUT };
+    if (!w->every || e->kind == EBB__EVENT_BEGIN) return true;
+    if (e->sampled == UNDECIDED) e->sampled = ebb__sample_draw(e->size, &e->chance) ? IN : OUT;
+    return e->sampled == IN;
 }
 
 /* Call `hears` (may be NULL) for each watcher that is concerned; return whether any may want to see
    this arena's next allocation, too. One that watches a thread keeps every arena closed, since any
    may come to that thread. */
-static inline bool each_watcher(const ebb_arena *a, const ebb__event *e, bool *ret_refused)
+static inline bool each_watcher(const ebb_arena *a, ebb__event *e, bool *ret_refused)
 {
     bool wanted = false;
     uint32_t before;
@@ -109,8 +135,8 @@ static inline bool each_watcher(const ebb_arena *a, const ebb__event *e, bool *r
         ebb__watcher *w = atomic_load_explicit(&slots[__builtin_ctz(mask)], memory_order_seq_cst);
         if (!w) continue;
         bool mine = concerns(w, a);
-        wanted |= mine || w->thread;
-        if (mine && e && w->on_event(w, e)) *ret_refused = true;
+        wanted |= !w->every && (mine || w->thread);
+        if (mine && e && hears(w, e) && w->on_event(w, e)) *ret_refused = true;
     }
     ask_end(t, before);
     return wanted;
@@ -121,11 +147,86 @@ bool ebb__watched(const ebb_arena *a)
     return is_watched() && each_watcher(a, NULL, NULL);
 }
 
-bool ebb__ask(const ebb_arena *a, const ebb__event *e, bool *ret_wanted)
+bool ebb__ask(const ebb_arena *a, ebb__event *e, bool *ret_wanted)
 {
     bool refused = false;
     *ret_wanted = is_watched() && each_watcher(a, e, &refused);
     return refused;
+}
+
+/* Call fn for each watcher in these slots. */
+static void each_in(uint32_t mask, void (*fn)(ebb__watcher *w, void *ctx), void *ctx)
+{
+    uint32_t before;
+    thread *t = ask_begin(&before);
+    for (mask &= atomic_load_explicit(&used, memory_order_seq_cst); mask; mask &= mask - 1) {
+        ebb__watcher *w = atomic_load_explicit(&slots[__builtin_ctz(mask)], memory_order_seq_cst);
+        if (w) fn(w, ctx);
+    }
+    ask_end(t, before);
+}
+
+typedef struct told {
+    const ebb_arena *arena;
+    ebb__event *event;
+} told;
+
+static void tell_one(ebb__watcher *w, void *ctx)
+{
+    const told *t = ctx;
+    if (w->every && concerns(w, t->arena)) w->on_event(w, t->event);
+}
+
+void ebb__tell_sample(const ebb_arena *a, ebb__event *e)
+{
+    told t = {a, e};
+    each_in(ALL_SLOTS, tell_one, &t);
+}
+
+static void tell_system(ebb__watcher *w, void *ctx)
+{
+    ebb__event *e = ctx;
+    if (w->system && (!w->thread || w->thread == ebb__self) && hears(w, e)) w->on_event(w, e);
+}
+
+void ebb__system_event(size_t size, const void *site)
+{
+    ebb__event e = {
+        .kind = EBB__EVENT_SYSTEM, .profile = EBB__SYSTEM_PROFILE, .size = size, .site = site};
+    if (is_watched()) each_in(ALL_SLOTS, tell_system, &e);
+}
+
+typedef struct lived {
+    const ebb__life *life;
+    uint64_t death;
+} lived;
+
+static void tell_life(ebb__watcher *w, void *ctx)
+{
+    const lived *l = ctx;
+    if (w->on_life) w->on_life(w, l->life, l->death);
+}
+
+void ebb__lives_tell(const ebb__life *life, uint64_t death)
+{
+    lived l = {life, death};
+    each_in(life->lives, tell_life, &l);
+}
+
+/* With the lock held: what those that want a sample agree on. */
+static void set_flags(void)
+{
+    uint32_t flags = 0;
+    size_t every = 0;
+    for (uint32_t m = atomic_load_explicit(&used, memory_order_relaxed); m; m &= m - 1) {
+        const ebb__watcher *w =
+            atomic_load_explicit(&slots[__builtin_ctz(m)], memory_order_relaxed);
+        flags |= w->every ? BEGIN_SAMPLED : BEGIN_WATCHED;
+        if (w->every && (!every || w->every < every)) every = w->every;
+    }
+    atomic_store_explicit(&ebb__sample_every, every, memory_order_relaxed);
+    atomic_fetch_or_explicit(&ebb__begin_flags, flags, memory_order_seq_cst);
+    atomic_fetch_and_explicit(&ebb__begin_flags, flags | BEGIN_STRICT, memory_order_seq_cst);
 }
 
 static void close_watched(const ebb__watcher *w)
@@ -157,7 +258,7 @@ bool ebb__watcher_add(ebb__watcher *w)
         w->slot = (unsigned)i;
         atomic_store_explicit(&slots[i], w, memory_order_seq_cst);
         atomic_fetch_or_explicit(&used, (uint32_t)1 << i, memory_order_seq_cst);
-        atomic_fetch_or_explicit(&ebb__begin_flags, BEGIN_WATCHED, memory_order_seq_cst);
+        set_flags();
     }
     ebb__watchers_unlock();
     if (!free_slots) return false;
@@ -173,12 +274,33 @@ void ebb__watcher_remove(ebb__watcher *w)
         atomic_store_explicit(&slots[i], NULL, memory_order_seq_cst);
         atomic_fetch_and_explicit(&used, ~((uint32_t)1 << i), memory_order_seq_cst);
     }
-    if (!atomic_load_explicit(&used, memory_order_relaxed))
-        atomic_fetch_and_explicit(&ebb__begin_flags, ~(uint32_t)BEGIN_WATCHED,
-                                  memory_order_relaxed);
+    set_flags();
     ebb__watchers_unlock();
     os_barrier_all();
     ebb__threads_asked();
+}
+
+uint64_t ebb__clock_coarse_ms(void)
+{
+    return os_clock_ms();
+}
+
+uint64_t ebb__clock_exact_ns(void)
+{
+    return os_clock_ns();
+}
+
+/* Looked up once a thread, and again now and then where it was on another stack at the time, as of a
+   coroutine or a signal's handler. The main thread's grows downward. */
+uintptr_t ebb__stack_end(uintptr_t inside)
+{
+    enum { TRY_AGAIN = 64 };
+    thread *t = ebb__self;
+    if (t == &ebb__no_thread) return 0;
+    if (likely(inside - t->stack_lo < t->stack_end - t->stack_lo)) return t->stack_end;
+    if (t->stack_end && ++t->stack_misses % TRY_AGAIN) return 0;
+    if (!os_stack_find(inside, &t->stack_lo, &t->stack_end)) t->stack_lo = t->stack_end = 1;
+    return inside - t->stack_lo < t->stack_end - t->stack_lo ? t->stack_end : 0;
 }
 
 void *ebb__pages_take(size_t size)

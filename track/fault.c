@@ -37,7 +37,7 @@ static bool is_hit(const ebb_fault *f, uint64_t n)
     return p->probability > 0 && mixed(p->seed, n) < f->threshold;
 }
 
-static bool fault_event(ebb__watcher *w, const ebb__event *e)
+static bool fault_event(ebb__watcher *w, ebb__event *e)
 {
     (void)e;
     ebb_fault *f = (ebb_fault *)(void *)w; /* its first member */

@@ -9,26 +9,38 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- reports --------------------------------------------------------------------------------- */
+/* ---- sites ----------------------------------------------------------------------------------- */
 
-static int by_address(const void *a, const void *b)
+/* What tells one from another. Stacks are the same if they lie at one place, but for those of one
+   address, which are the report's own. */
+static int by_place(const void *a, const void *b)
 {
     const ebb_site *x = a, *y = b;
-    return (x->address > y->address) - (x->address < y->address);
+    if (x->address != y->address) return x->address > y->address ? 1 : -1;
+    if (x->kind != y->kind) return x->kind > y->kind ? 1 : -1;
+    if (x->depth != y->depth) return x->depth > y->depth ? 1 : -1;
+    return x->depth > 1 ? (x->stack > y->stack) - (x->stack < y->stack) : 0;
 }
 
 static int by_bytes(const void *a, const void *b)
 {
     const ebb_site *x = a, *y = b;
     if (x->bytes != y->bytes) return x->bytes < y->bytes ? 1 : -1;
-    return by_address(a, b);
+    return by_place(a, b);
 }
 
 static int by_count(const void *a, const void *b)
 {
     const ebb_site *x = a, *y = b;
     if (x->count != y->count) return x->count < y->count ? 1 : -1;
-    return by_address(a, b);
+    return by_place(a, b);
+}
+
+static int by_live_bytes(const void *a, const void *b)
+{
+    const ebb_site *x = a, *y = b;
+    if (x->live_bytes != y->live_bytes) return x->live_bytes < y->live_bytes ? 1 : -1;
+    return by_place(a, b);
 }
 
 static void sort(ebb_site *site, size_t count, int (*by)(const void *, const void *))
@@ -38,52 +50,112 @@ static void sort(ebb_site *site, size_t count, int (*by)(const void *, const voi
 
 void ebb_report_sort(ebb_report *r, ebb_site_order order)
 {
-    sort(r->site, r->site_count, order == EBB_BY_COUNT ? by_count : by_bytes);
+    sort(r->site, r->site_count,
+         order == EBB_BY_COUNT        ? by_count
+         : order == EBB_BY_LIVE_BYTES ? by_live_bytes
+                                      : by_bytes);
 }
 
-/* Add up those of one address. Return how many are left, by address. */
+/* *to += times * what, modulo 2^64: -1 is UINT64_MAX. */
+static void site_add(ebb_site *to, const ebb_site *what, uint64_t times)
+{
+    to->count += times * what->count;
+    to->bytes += times * what->bytes;
+    to->growths += times * what->growths;
+    to->samples += times * what->samples;
+    to->live_count += times * what->live_count;
+    to->live_bytes += times * what->live_bytes;
+    to->lived_ns += times * what->lived_ns;
+}
+
+/* Add up those of one place. Return how many are left, by place. */
 static size_t merge(ebb_site *site, size_t count)
 {
     size_t n = 0;
-    sort(site, count, by_address);
+    sort(site, count, by_place);
     for (size_t i = 0; i < count; i++) {
-        if (n && site[n - 1].address == site[i].address) {
-            site[n - 1].count += site[i].count;
-            site[n - 1].bytes += site[i].bytes;
-        } else {
-            site[n++] = site[i];
-        }
+        if (n && by_place(&site[n - 1], &site[i]) == 0) site_add(&site[n - 1], &site[i], 1);
+        else site[n++] = site[i];
     }
     return n;
 }
 
-static ebb_report *report_new(ebb_arena *into, const char *name, size_t sites)
+/* ---- reports --------------------------------------------------------------------------------- */
+
+/* With room for so much, all of it in one piece; nothing is in it yet. */
+static ebb_report *report_new(ebb_arena *into, size_t sites, size_t kinds, size_t moments)
 {
-    size_t most = sizeof(ebb_report) + sites * sizeof(ebb_site) + sizeof(ebb_report_kind);
-    ebb_report *r = ebb_alloc_optional(into, most);
+    size_t size = sizeof(ebb_report) + sites * (sizeof(ebb_site) + sizeof(void *)) +
+                  kinds * sizeof(ebb_report_kind) + moments * sizeof(ebb_report_moment);
+    ebb_report *r = ebb_alloc_optional(into, size);
     if (!r) return NULL;
-    memset(r, 0, most);
-    r->name = name;
-    r->kind = (ebb_report_kind *)(void *)(r + 1);
-    r->kind->name = "all";
-    r->kind_count = 1;
-    r->site = (ebb_site *)(void *)(r->kind + 1);
+    memset(r, 0, size);
+    r->site = (ebb_site *)(void *)(r + 1);
+    r->kind = (ebb_report_kind *)(void *)(r->site + sites);
+    r->moment = (ebb_report_moment *)(void *)(r->kind + kinds);
     return r;
+}
+
+/* Behind all else: the stacks of sites that are known by one address. */
+static const void **addresses_of(ebb_report *r, size_t moments)
+{
+    return (const void **)(void *)(r->moment + moments);
+}
+
+static void give_stacks(ebb_report *r, const void **address)
+{
+    for (size_t i = 0; i < r->site_count; i++) {
+        ebb_site *s = &r->site[i];
+        if (s->depth > 1) continue;
+        address[i] = s->address;
+        s->stack = &address[i];
+    }
+}
+
+static size_t kinds_found(const ebb__found *f)
+{
+    size_t n = 0;
+    for (unsigned i = 0; i < EBB__KINDS; i++) n += f->kind[i].name != NULL;
+    return n;
+}
+
+/* Those that there are, one behind the other; *ret_index: where each has come. */
+static void copy_kinds(ebb_report *r, const ebb__found *f, uint32_t *ret_index)
+{
+    for (unsigned i = 0; i < EBB__KINDS; i++) {
+        ret_index[i] = (uint32_t)r->kind_count;
+        if (f->kind[i].name) r->kind[r->kind_count++] = f->kind[i];
+    }
+}
+
+static void fill(ebb_report *r, const ebb__found *f)
+{
+    uint32_t index[EBB__KINDS];
+    copy_kinds(r, f, index);
+    for (size_t i = 0; i < f->count; i++) {
+        r->site[i] = f->site[i].site;
+        r->site[i].kind = index[f->site[i].kind];
+    }
+    r->totals = f->totals;
+    r->moment_count = f->moments;
+    r->moment_ns = f->moment_ms * 1000000;
+    memcpy(r->moment, f->moment, f->moments * sizeof *f->moment);
+    r->site_count = merge(r->site, f->count);
+    give_stacks(r, addresses_of(r, f->moments));
+    ebb_report_sort(r, EBB_BY_BYTES);
 }
 
 ebb_report *ebb_tracker_report(ebb_tracker *t, ebb_arena *into)
 {
     ebb__found f;
     if (!ebb__tracker_find(t, &f)) return NULL;
-    size_t n = merge(f.site, f.count);
-    ebb_report *r = report_new(into, ebb__tracker_name(t), n);
+    ebb_report *r = report_new(into, f.count, kinds_found(&f), f.moments);
     if (r) {
-        r->totals = f.totals;
-        r->site_count = n;
-        if (n) memcpy(r->site, f.site, n * sizeof *f.site);
-        ebb_report_sort(r, EBB_BY_BYTES);
-        for (size_t i = 0; i < n; i++) r->site[i].depth = 1;
-        for (size_t i = 0; i < n; i++) r->site[i].stack = (const void *const *)&r->site[i].address;
+        r->name = t->name;
+        r->level = t->level;
+        r->sample_bytes = t->watcher.every;
+        r->duration_ns = ebb__clock_exact_ns() - t->began_ns;
+        fill(r, &f);
     }
     ebb__found_free(&f);
     return r;
@@ -91,37 +163,74 @@ ebb_report *ebb_tracker_report(ebb_tracker *t, ebb_arena *into)
 
 /* ---- differences ----------------------------------------------------------------------------- */
 
+/* What lives is the later's. */
 static void subtract(ebb_totals *t, const ebb_totals *less)
 {
     t->count -= less->count;
     t->bytes -= less->bytes;
     t->begins -= less->begins;
     t->dropped -= less->dropped;
+    t->system_count -= less->system_count;
+    t->system_bytes -= less->system_bytes;
+    t->samples -= less->samples;
     for (int i = 0; i < EBB_TRACK_CLASSES; i++) t->by_class[i] -= less->by_class[i];
 }
 
+static void subtract_kind(ebb_report_kind *k, const ebb_report_kind *less)
+{
+    k->count -= less->count;
+    k->bytes -= less->bytes;
+    k->begins -= less->begins;
+    k->padding -= less->padding;
+    for (int i = 0; i < EBB_TRACK_CLASSES; i++) k->by_class[i] -= less->by_class[i];
+}
+
+/* Where the earlier's kind is in the later's, which has all of those. */
+static uint32_t kind_in(const ebb_report *later, const ebb_report_kind *k)
+{
+    uint32_t i = 0;
+    while (i + 1 < later->kind_count &&
+           (later->kind[i].is_system != k->is_system || strcmp(later->kind[i].name, k->name) != 0))
+        i++;
+    return i;
+}
+
 /* As if added: a site that is in both has the earlier's counts taken from it, modulo 2^64. */
-static size_t put_both(ebb_site *to, const ebb_report *later, const ebb_report *earlier)
+static size_t put_both(ebb_report *to, const ebb_report *later, const ebb_report *earlier)
 {
     size_t n = later->site_count;
-    if (n) memcpy(to, later->site, n * sizeof *to);
+    if (n) memcpy(to->site, later->site, n * sizeof *to->site);
     for (size_t i = 0; i < earlier->site_count; i++) {
         const ebb_site *s = &earlier->site[i];
-        to[n++] = (ebb_site){.address = s->address, .count = 0 - s->count, .bytes = 0 - s->bytes};
+        ebb_site less = {.address = s->address, .stack = s->stack, .depth = s->depth};
+        less.kind = kind_in(later, &earlier->kind[s->kind]);
+        site_add(&less, s, UINT64_MAX);
+        less.live_count = less.live_bytes = 0;
+        to->site[n++] = less;
     }
-    return merge(to, n);
+    return merge(to->site, n);
 }
 
 ebb_report *ebb_report_diff(const ebb_report *later, const ebb_report *earlier, ebb_arena *into)
 {
-    size_t most = later->site_count + earlier->site_count;
-    ebb_report *r = report_new(into, later->name, most);
+    size_t most = later->site_count + earlier->site_count, moments = later->moment_count;
+    ebb_report *r = report_new(into, most, later->kind_count, moments);
     if (!r) return NULL;
-    r->totals = later->totals;
+    const ebb_report shape = *r;
+    *r = *later;
+    r->site = shape.site;
+    r->kind = shape.kind;
+    r->moment = shape.moment;
+    r->site_count = 0;
+    memcpy(r->kind, later->kind, later->kind_count * sizeof *r->kind);
+    memcpy(r->moment, later->moment, moments * sizeof *r->moment);
     subtract(&r->totals, &earlier->totals);
-    size_t n = put_both(r->site, later, earlier);
+    for (size_t i = 0; i < earlier->kind_count; i++)
+        subtract_kind(&r->kind[kind_in(later, &earlier->kind[i])], &earlier->kind[i]);
+    size_t n = put_both(r, later, earlier);
     for (size_t i = 0; i < n; i++)
         if (r->site[i].count) r->site[r->site_count++] = r->site[i];
+    give_stacks(r, addresses_of(r, moments));
     ebb_report_sort(r, EBB_BY_BYTES);
     return r;
 }
@@ -198,6 +307,21 @@ static void put_place(writer *w, const void *address)
     put(w, text);
 }
 
+/* The call, what that was called from, and for arenas of which kind, if there are several. */
+static void put_site(writer *w, const ebb_report *r, const ebb_site *s)
+{
+    enum { CALLERS = 3 };
+    put_place(w, s->address);
+    for (uint32_t i = 1; i < s->depth && i <= CALLERS; i++) {
+        put(w, " < ");
+        put_place(w, s->stack[i]);
+    }
+    if (r->kind_count < 2) return;
+    put(w, " [");
+    put(w, r->kind[s->kind].name);
+    put(w, "]");
+}
+
 static void put_head(writer *w, const ebb_report *r)
 {
     put(w, r->name);
@@ -208,6 +332,25 @@ static void put_head(writer *w, const ebb_report *r)
     put(w, " bytes, ");
     put_number(w, r->totals.begins, 0);
     put(w, " scopes");
+    if (r->totals.system_count) {
+        put(w, "; malloc: ");
+        put_number(w, r->totals.system_count, 0);
+        put(w, " calls, ");
+        put_number(w, r->totals.system_bytes, 0);
+        put(w, " bytes");
+    }
+    if (r->level == EBB_TRACK_SAMPLE) {
+        put(w, "; estimates from ");
+        put_number(w, r->totals.samples, 0);
+        put(w, " samples");
+    }
+    if (r->level == EBB_TRACK_FULL) {
+        put(w, "; alive: ");
+        put_number(w, r->totals.live_count, 0);
+        put(w, " allocations, ");
+        put_number(w, r->totals.live_bytes, 0);
+        put(w, " bytes");
+    }
     if (r->totals.dropped) {
         put(w, "; of ");
         put_number(w, r->totals.dropped, 0);
@@ -224,7 +367,7 @@ static void put_report(writer *w, const ebb_report *r, size_t most)
         put_number(w, r->site[i].count, WIDTH);
         put_number(w, r->site[i].bytes, WIDTH);
         put(w, "  ");
-        put_place(w, r->site[i].address);
+        put_site(w, r, &r->site[i]);
         put_line_end(w);
     }
     if (r->site_count <= most) return;
@@ -256,7 +399,8 @@ const char *ebb_tracker_over(ebb_tracker *t, const ebb_allowance *most, ebb_aren
     enum { SHOWN = 20 };
     ebb_totals now;
     ebb_tracker_get_totals(t, &now);
-    bool over = now.count > most->count || (most->bytes && now.bytes > most->bytes);
+    bool over = now.count > most->count || (most->bytes && now.bytes > most->bytes) ||
+                now.system_count > most->system_count;
     if (!over) return NULL;
     ebb_report *r = ebb_tracker_report(t, into);
     ebb_str text = {"", 0};

@@ -2,9 +2,10 @@
  * track/seam.h: how a watcher hears of allocations. Includes nothing of ours, so that it may stand
  * below the arenas it watches.
  *
- * A watcher is asked on the slow path of arenas whose window is closed (arena/window.c). Its
- * callback must not allocate from an arena, nor begin or end one, nor add or remove a watcher; it
- * may be called from many threads at once, and from a signal's handler inside itself.
+ * A watcher is asked on the slow path of arenas whose window is closed, or which a sample has
+ * stopped (arena/window.c, arena/sample.c). Its callbacks must not allocate from an arena, nor
+ * begin or end one, nor add or remove a watcher; they may be called from many threads at once, and
+ * from a signal's handler inside themselves.
  */
 #ifndef EBB_TRACK_SEAM_H
 #define EBB_TRACK_SEAM_H
@@ -17,24 +18,51 @@ enum { EBB__WATCHERS_MAX = 16 };
 
 /* What a watcher hears of. */
 enum {
-    EBB__EVENT_ALLOC, /* an allocation of `size` bytes, or a growth to that size */
-    EBB__EVENT_BEGIN  /* an arena is about to get its first block */
+    EBB__EVENT_ALLOC, /* an allocation of `size` bytes is about to be made */
+    EBB__EVENT_GROW,  /* something is about to grow to `size` bytes */
+    EBB__EVENT_BEGIN, /* an arena is about to get its first block */
+    EBB__EVENT_SYSTEM /* malloc, or one of its family, has allocated `size` bytes */
 };
+
+/* The profile of malloc's events; arenas that have none say 0. */
+enum { EBB__SYSTEM_PROFILE = 0xfff, EBB__PROFILE_IDS = 0x1000 };
 
 typedef struct ebb__event {
     int kind;
+    unsigned profile; /* the id of the arena's */
     size_t size;
+    size_t padding;   /* of an allocation: bytes lost to alignment, if they are known */
     const void *site; /* the call, a code address */
+    /* For those that hear of a sample alone: whether this is in it, and how probable that was. */
+    int sampled;
+    double chance;
+    /* Answers: the slots of those that want to hear of its end, and its stack (stack.c). */
+    uint32_t lives;
+    const void *stack;
 } ebb__event;
+
+/* An allocation that somebody wants to hear the end of. */
+typedef struct ebb__life {
+    uintptr_t ptr;
+    size_t size;
+    uint64_t birth; /* ns */
+    const void *stack;
+    uint32_t born; /* the arena's serial */
+    uint16_t profile, lives;
+} ebb__life;
 
 typedef struct ebb__watcher ebb__watcher;
 struct ebb__watcher {
     /* Return true to make the allocation fail as if there were no memory. */
-    bool (*on_event)(ebb__watcher *w, const ebb__event *e);
+    bool (*on_event)(ebb__watcher *w, ebb__event *e);
+    /* What it has put its slot into `lives` for: it was made, or (death is not 0) let go. */
+    void (*on_life)(ebb__watcher *w, const ebb__life *l, uint64_t death);
     void *arena;      /* NULL: any */
     void *profile;    /* NULL: any */
     bool this_thread; /* the thread that adds it */
-    void *thread;     /* the two below are filled in when it is added */
+    bool system;      /* malloc's, too */
+    size_t every;     /* hear of a sample, one in so many bytes or more often; 0: of everything */
+    void *thread;     /* the three below are filled in when it is added */
     unsigned profile_id;
     unsigned slot; /* below EBB__WATCHERS_MAX; no other active one has it */
 };
@@ -50,9 +78,41 @@ void ebb__watchers_unlock(void);
 /* This thread has it, or waits for it, and has been interrupted by a signal. */
 bool ebb__watchers_held(void);
 
+/* Whether malloc's calls are told: libebb-malloc is there (system.c). */
+bool ebb__system_watch(void);
+/* malloc has been called: by libebb-malloc, if it was told to (system.c). */
+void ebb__system_event(size_t size, const void *site);
+
+/* ---- lives: what an arena keeps of those in ebb__event.lives; lives.c --------------------------- */
+
+/* All of one arena. NULL: none. Its holder's. */
+typedef struct ebb__lives ebb__lives;
+
+/* Call on_life of the watchers in these slots. */
+void ebb__lives_tell(const ebb__life *l, uint64_t death);
+/* What was allocated at `ptr`, as `e` says. */
+void ebb__lives_add(ebb__lives **lives, const ebb__event *e, uintptr_t ptr, uint32_t born);
+/* What is at `ptr` was let go, if it is known. */
+void ebb__lives_end(ebb__lives **lives, uintptr_t ptr);
+/* And all that was born after `born`. */
+void ebb__lives_end_after(ebb__lives **lives, uint32_t born);
+
+/* ---- what the arenas' side does for trackers ---------------------------------------------------- */
+
 /* Zeroed pages from the system, for what must be had without malloc. NULL: no memory. */
 void *ebb__pages_take(size_t size);
 void ebb__pages_give(void *pages, size_t size);
+
+/* Milliseconds of a coarse clock, nanoseconds of an exact one. */
+uint64_t ebb__clock_coarse_ms(void);
+uint64_t ebb__clock_exact_ns(void);
+
+/* The name of a profile, static; of id 0, and of ids that nobody has: NULL. */
+const char *ebb__profile_name(unsigned id);
+
+/* One past the highest address of the stack that `inside` lies on, if that is the running thread's
+   and can be found; else 0. */
+uintptr_t ebb__stack_end(uintptr_t inside);
 
 /* Call fn on each thread that exits. Once for each fn, and for good. */
 void ebb__at_thread_exit(void (*fn)(void));

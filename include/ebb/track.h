@@ -173,7 +173,7 @@ EBB_API void ebb_tracker_get_totals(ebb_tracker *t, ebb_totals *ret_totals);
     ebb_printf and ebb_resize. */
 typedef struct ebb_site {
     const void *address;      /**< behind the call: a code address */
-    const void *const *stack; /**< that, and what it was called from, outward; static */
+    const void *const *stack; /**< that, and what it was called from, outward; as the report */
     uint32_t depth;           /**< of the stack; 1 with EBB_TRACK_SITES */
     uint32_t kind;            /**< of the arenas: index into ebb_report.kind */
     uint64_t count, bytes;
@@ -188,6 +188,7 @@ typedef struct ebb_report_kind {
     const char *name; /**< of the profile; "malloc": the C library's */
     bool is_system;   /**< malloc's */
     uint64_t count, bytes, begins;
+    uint64_t padding; /**< bytes that alignment cost beside them; not of a sample */
     uint64_t by_class[EBB_TRACK_CLASSES]; /**< as in ebb_totals */
 } ebb_report_kind;
 
