@@ -95,7 +95,7 @@ void ebb__lives_end(ebb__lives **lives, uintptr_t ptr)
     int looks = SEARCHED;
     for (block *b = *lives; b; b = b->older) {
         for (uint64_t i = b->count; i-- > 0 && looks-- > 0;) {
-            if (b->life[i].ptr != ptr || !b->life[i].lives) continue;
+            if (b->life[i].ptr != ptr) continue;
             end(&b->life[i], ebb__clock_exact_ns());
             return;
         }
