@@ -334,9 +334,9 @@ static inline void count_here(ebb_tracker *t, ledger *l, ebb__event *e)
     enum { LOOK_AGAIN = 256 }; /* allocations, where no scope begins */
     ebb__kind_sums *k = kind_of(l, e);
     if (e->kind == EBB__EVENT_BEGIN) {
+        moment_note(l);
         add(&k->begins, 1);
         add(&l->all.begins, 1);
-        moment_note(l);
         return;
     }
     amount a = amount_of(t, e);
