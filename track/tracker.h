@@ -32,4 +32,10 @@ typedef struct ebb__frame {
    where functions were inlined. Return how many; 0: nothing is known. */
 int ebb__symbol_frames(const void *address, ebb__frame *ret_, int most);
 
+/* Whether a frame is one of the library's own inline functions, of include/ebb: whoever asks what
+   allocates means what called that. */
+bool ebb__frame_is_ours(const ebb__frame *f);
+/* A path's last part. */
+const char *ebb__file_name(const char *path);
+
 #endif /* EBB_TRACK_TRACKER_H */
