@@ -60,4 +60,9 @@ void ebb__at_thread_exit(void (*fn)(void));
 /* Report a misuse of a watcher as any other (ebb_on_misuse). */
 void ebb__watcher_misuse(const char *function, const char *text);
 
+/* ---- the process ----------------------------------------------------------------------------- */
+
+/* Called once, when the process first uses Ebb, by the thread that does, with no lock held. */
+void ebb__env_start(void);
+
 #endif /* EBB_TRACK_SEAM_H */
