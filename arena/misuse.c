@@ -7,6 +7,7 @@
 #include "internal.h"
 
 #include "../track/seam.h"
+#include "../track/seam_process.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -199,9 +200,7 @@ void ebb__checks_init(void)
         atomic_fetch_or_explicit(&ebb__begin_flags, BEGIN_STRICT, memory_order_relaxed);
     if (!value || !*value) return;
     if (value[0] < '0' || value[0] > '3' || value[1]) {
-        char line[128];
-        snprintf(line, sizeof line, "ebb: EBB_CHECKS=%.60s is not 0, 1, 2 or 3; ignored\n", value);
-        os_print_line(line);
+        ebb__print_wrong("EBB_CHECKS", value, "0, 1, 2 or 3");
         return;
     }
     atomic_store_explicit(&level, value[0] - '0', memory_order_relaxed);

@@ -71,7 +71,16 @@ bool os_stack_find(uintptr_t inside, uintptr_t *ret_lo, uintptr_t *ret_end);
 uint32_t os_thread_number(void);
 uint32_t os_process(void);
 void os_thread_name(char *ret_name, size_t size);
-/* Write a line to stderr in one piece. */
+/* Name of the program as the system's tools show it; "?": not known. Static. */
+const char *os_program(void);
+/* The value of an environment variable; NULL: there is none, or the program has more rights than
+   who started it, who is not to say what it writes then. */
+const char *os_environment(const char *name);
+/* Call fn for each mapping of a file's code; for none if the system doesn't tell. */
+void os_each_code(void (*fn)(void *ctx, uintptr_t start, uintptr_t end, uint64_t offset,
+                             const char *path),
+                  void *ctx);
+/* Write a line, or several, to stderr in one piece. */
 void os_print_line(const char *line);
 
 #endif /* EBB_ARENA_OS_H */

@@ -6,8 +6,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
@@ -267,6 +269,47 @@ bool os_stack_find(uintptr_t inside, uintptr_t *ret_lo, uintptr_t *ret_end)
     close(m.fd);
     errno = before;
     return found;
+}
+
+/* ---- the program ------------------------------------------------------------------------------ */
+
+const char *os_program(void)
+{
+#if defined(__linux__)
+    return program_invocation_short_name;
+#else
+    return "?";
+#endif
+}
+
+const char *os_environment(const char *name)
+{
+#if defined(__linux__)
+    return secure_getenv(name);
+#else
+    return getuid() == geteuid() && getgid() == getegid() ? getenv(name) : NULL;
+#endif
+}
+
+/* Lines of "start-end rwxp offset device inode   path". */
+void os_each_code(void (*fn)(void *ctx, uintptr_t start, uintptr_t end, uint64_t offset,
+                             const char *path),
+                  void *ctx)
+{
+    char line[4096 + 128];
+    FILE *f = fopen("/proc/self/maps", "re");
+    if (!f) return;
+    while (fgets(line, sizeof line, f)) {
+        uintptr_t start, end;
+        uint64_t offset;
+        char rights[5];
+        const char *form = "%" SCNxPTR "-%" SCNxPTR " %4s %" SCNx64;
+        char *path = strchr(line, '/');
+        if (!path || sscanf(line, form, &start, &end, rights, &offset) != 4) continue;
+        path[strcspn(path, "\n")] = '\0';
+        if (rights[2] == 'x') fn(ctx, start, end, offset, path);
+    }
+    fclose(f);
 }
 
 void os_print_line(const char *line)

@@ -16,6 +16,8 @@
  */
 #include "internal.h"
 
+#include "../track/seam_process.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -362,19 +364,9 @@ static bool write_all(FILE *f)
 
 ebb_status ebb_profile_save(const char *path)
 {
-    static _Atomic unsigned saves;
-    char temporary[4096];
-    /* Of its own for each save of each process: others may be at it. */
-    int n = snprintf(temporary, sizeof temporary, "%s.%u.%u.new", path, (unsigned)os_process(),
-                     atomic_fetch_add_explicit(&saves, 1, memory_order_relaxed));
-    if (n < 0 || (size_t)n >= sizeof temporary) return EBB_E_IO;
-    FILE *f = fopen(temporary, "wx");
-    if (!f) return EBB_E_IO;
-    bool ok = write_all(f);
-    if (fclose(f) != 0) ok = false;
-    if (ok && rename(temporary, path) == 0) return EBB_OK;
-    remove(temporary);
-    return EBB_E_IO;
+    ebb__file f;
+    if (!ebb__file_begin(&f, path)) return EBB_E_IO;
+    return ebb__file_end(&f, write_all(f.to)) ? EBB_OK : EBB_E_IO;
 }
 
 /* ---- reading it ------------------------------------------------------------------------------ */

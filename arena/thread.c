@@ -198,6 +198,15 @@ void ebb__threads_asked(void)
     os_unlock(&lock);
 }
 
+/* What the environment asks for, by the process's first thread; others that begin meanwhile are not
+   kept waiting. Not within os_once: what is asked for uses the library. */
+static void start_once(void)
+{
+    static _Atomic bool started;
+    if (atomic_load_explicit(&started, memory_order_relaxed)) return;
+    if (!atomic_exchange_explicit(&started, true, memory_order_relaxed)) ebb__env_start();
+}
+
 static COLD thread *thread_new(void)
 {
     os_once(ebb__process_init);
@@ -219,6 +228,7 @@ static COLD thread *thread_new(void)
     ebb__sample_seed(t, number);
     os_thread_value_set(t);
     ebb__self = t;
+    start_once();
     return t;
 }
 

@@ -40,7 +40,7 @@ static _Thread_local struct {
     ledger *ledger;
 } desk[EBB__WATCHERS_MAX] __attribute__((tls_model("initial-exec")));
 
-/* ---- counts, which others read ----------------------------------------------------------------- */
+/* ---- counts, which others read --------------------------------------------------------------- */
 
 static inline uint64_t get(const _Atomic uint64_t *n)
 {

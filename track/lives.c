@@ -5,9 +5,9 @@
  *     newest block -> | header | life | life | ... |  -> older blocks, all full
  *
  * An arena's allocations go together, at its end or reset, or those after a mark, at a rewind: they
- * are the newest, and are told by the arena's serial. A single one goes where something grows, or is
- * given back. That is looked for among the newest, and its place left empty; what is further down
- * stays until the arena lets it go, as its memory does.
+ * are the newest, and are told by the arena's serial. A single one goes where something grows, or
+ * is given back. That is looked for among the newest, and its place left empty; what is further
+ * down, or an adopted arena's, stays until the arena lets it go, as its memory does.
  *
  * Only the holder of the arena comes here. Blocks are shared by all threads, under the watchers'
  * lock; what can't be had is not kept, and so is never seen to live or to end.

@@ -83,7 +83,7 @@ bool ebb__system_watch(void);
 /* malloc has been called: by libebb-malloc, if it was told to (system.c). */
 void ebb__system_event(size_t size, const void *site);
 
-/* ---- lives: what an arena keeps of those in ebb__event.lives; lives.c --------------------------- */
+/* ---- lives: what an arena keeps of those in ebb__event.lives; lives.c ------------------------ */
 
 /* All of one arena. NULL: none. Its holder's. */
 typedef struct ebb__lives ebb__lives;
@@ -97,7 +97,7 @@ void ebb__lives_end(ebb__lives **lives, uintptr_t ptr);
 /* And all that was born after `born`. */
 void ebb__lives_end_after(ebb__lives **lives, uint32_t born);
 
-/* ---- what the arenas' side does for trackers ---------------------------------------------------- */
+/* ---- what the arenas' side does for trackers ------------------------------------------------- */
 
 /* Zeroed pages from the system, for what must be had without malloc. NULL: no memory. */
 void *ebb__pages_take(size_t size);
@@ -119,5 +119,10 @@ void ebb__at_thread_exit(void (*fn)(void));
 
 /* Report a misuse of a watcher as any other (ebb_on_misuse). */
 void ebb__watcher_misuse(const char *function, const char *text);
+
+/* ---- the process ----------------------------------------------------------------------------- */
+
+/* Called once, when the process first uses Ebb, by the thread that does, with no lock held. */
+void ebb__env_start(void);
 
 #endif /* EBB_TRACK_SEAM_H */

@@ -6,6 +6,7 @@
 #include "tracker.h"
 
 #include <stdatomic.h>
+#include <string.h>
 
 #if EBB_HAVE_BACKTRACE
 #include <backtrace.h>
@@ -64,3 +65,18 @@ int ebb__symbol_frames(const void *address, ebb__frame *ret_, int most)
     return 0;
 }
 #endif
+
+const char *ebb__file_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+bool ebb__frame_is_ours(const ebb__frame *f)
+{
+    static const char folder[] = "ebb/";
+    if (!f->file) return false;
+    const char *name = ebb__file_name(f->file);
+    size_t before = (size_t)(name - f->file), n = sizeof folder - 1;
+    return before >= n && !memcmp(name - n, folder, n) && strstr(name, ".h");
+}

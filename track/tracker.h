@@ -12,7 +12,7 @@
 
 ebb__watcher ebb__watcher_for(ebb_watch whom, bool (*on_event)(ebb__watcher *, ebb__event *));
 
-/* ---- ledger.c: a thread's counts --------------------------------------------------------------- */
+/* ---- ledger.c: a thread's counts ------------------------------------------------------------- */
 
 enum {
     EBB__KINDS = 1025,   /* profiles' ids, and malloc's last */
@@ -81,7 +81,7 @@ void ebb__ledger_life(ebb__watcher *w, const ebb__life *l, uint64_t death);
 uint64_t ebb__ledger_serial(void); /* a new tracker's */
 void ebb__ledgers_leave(const ebb_tracker *t);
 
-/* ---- sum.c: everything at one moment ----------------------------------------------------------- */
+/* ---- sum.c: everything at one moment --------------------------------------------------------- */
 
 /* The sites are each thread's, in no order, and may be there several times. All of it lies in pages,
    which go by ebb__found_free. */
@@ -104,7 +104,7 @@ typedef struct ebb__found {
 bool ebb__tracker_find(ebb_tracker *t, ebb__found *ret_found); /* false: no memory */
 void ebb__found_free(ebb__found *f);
 
-/* ---- symbols.c --------------------------------------------------------------------------------- */
+/* ---- symbols.c ------------------------------------------------------------------------------- */
 
 /* One frame of a code address; from the innermost. */
 typedef struct ebb__frame {
@@ -115,5 +115,11 @@ typedef struct ebb__frame {
 /* Fill up to @most of @ret_ with the frames that the call before @address is in: more than one
    where functions were inlined. Return how many; 0: nothing is known. */
 int ebb__symbol_frames(const void *address, ebb__frame *ret_, int most);
+
+/* Whether a frame is one of the library's own inline functions, of include/ebb: whoever asks what
+   allocates means what called that. */
+bool ebb__frame_is_ours(const ebb__frame *f);
+/* A path's last part. */
+const char *ebb__file_name(const char *path);
 
 #endif /* EBB_TRACK_TRACKER_H */

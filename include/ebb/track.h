@@ -300,22 +300,28 @@ EBB_API const char *ebb_tracker_over(ebb_tracker *t, const ebb_allowance *most, 
 /*
  * The environment, read when the process first uses Ebb:
  *
- *     EBB_TRACK=off|scopes|sites|sample|sample:BYTES|full
+ *     EBB_TRACK=off|scopes|sites|sample|sample:BYTES|full      BYTES may end in k, m or g
  *     EBB_REPORT=text|FORMAT:FILE[,...]    text goes to stderr; FORMAT: text html pprof folded json
  *
  * and two shorthands: EBB_TRACK_ALLOCATION_SITES=1 is EBB_TRACK=full, EBB_PRINT_ALLOCATIONS=1 is
  * EBB_REPORT=text. Reports are written when the process exits. EBB_TRACK alone reports as text;
  * EBB_REPORT alone tracks sites. `scopes` is what profiles learn in any case, at no cost. In a FILE
- * name %p is the process's number. A wrong value is named on stderr once and ignored.
+ * name %p is the process's number. A wrong value is named on stderr once and ignored, and so is, at
+ * the exit, a file that can't be written.
+ *
+ * A forked child has what was counted before, and goes on counting. It writes the files that have
+ * %p in their names, and no others: those, and stderr, are its parent's. A program that has more
+ * rights than who started it (setuid) reads none of this.
  */
 
-/** Return the tracker that EBB_TRACK began; NULL: none. Static: it is never ended. Threads: any. */
+/** Return the tracker that EBB_TRACK or EBB_REPORT began; NULL: none. Static: it is never ended.
+    Threads: any. */
 EBB_API ebb_tracker *ebb_tracker_of_process(void);
 
 /**
  * Write what EBB_REPORT asks for now, and not only at the exit: for a signal's thread, or a program
- * that leaves by _exit. Fails: the first file's that could not be written; EBB_E_INVALID: nothing
- * was asked for. Threads: any.
+ * that leaves by _exit. Fails: EBB_E_IO, EBB_E_MEMORY: of the first that could not be written;
+ * EBB_E_INVALID: nothing was asked for, or nothing of a forked child. Threads: any.
  */
 EBB_API ebb_status ebb_track_write(void);
 
