@@ -9,11 +9,11 @@ const [, , bundle, file] = process.argv;
 let script = fs.readFileSync(bundle, "utf8");
 const reader = /function (\w+)\(\w\)\{let \w=\[\];for\(let \w of \w\.splitLines\(\)\)\{let \w=\/\^\(\.\*\) \(\\d\+\)\$\/gm/.exec(script);
 const importer = reader && new RegExp(`function (\\w+)\\(\\w\\)\\{let \\w=${reader[1]}\\(\\w\\)`).exec(script);
-const module = importer && /^.*?var (\w+)=\w+\(\(\)=>/s.exec(script.slice(importer.index));
-if (!module) throw new Error("this speedscope's importer of folded stacks is not where it was");
+const chunk = importer && /^.*?var (\w+)=\w+\(\(\)=>/s.exec(script.slice(importer.index));
+if (!chunk) throw new Error("this speedscope's importer of folded stacks is not where it was");
 const start = '"use strict";(()=>{';
 if (!script.startsWith(start)) throw new Error("this speedscope does not begin as it did");
-script = start + `globalThis.importer=()=>(${module[1]}(),${importer[1]});` + script.slice(start.length);
+script = start + `globalThis.importer=()=>(${chunk[1]}(),${importer[1]});` + script.slice(start.length);
 try {
   (0, eval)(script);
 } catch (e) {
