@@ -78,11 +78,6 @@ void ebb__watchers_unlock(void);
 /* This thread has it, or waits for it, and has been interrupted by a signal. */
 bool ebb__watchers_held(void);
 
-/* Whether malloc's calls are told: libebb-malloc is there (system.c). */
-bool ebb__system_watch(void);
-/* malloc has been called: by libebb-malloc, if it was told to (system.c). */
-void ebb__system_event(size_t size, const void *site);
-
 /* ---- lives: what an arena keeps of those in ebb__event.lives; lives.c ------------------------ */
 
 /* All of one arena. NULL: none. Its holder's. */
@@ -116,6 +111,21 @@ uintptr_t ebb__stack_end(uintptr_t inside);
 
 /* Call fn on each thread that exits. Once for each fn, and for good. */
 void ebb__at_thread_exit(void (*fn)(void));
+
+/* ---- the C library's malloc ------------------------------------------------------------------ */
+
+/* In libebb-malloc (watch_malloc/): call @on after each allocation of malloc's family, with the
+   size asked for and the place behind the call; NULL: no more. What @on allocates it is not told.
+   False: another malloc stands in front of libebb-malloc, so that it sees nothing. */
+bool ebb__malloc_watch(void (*on)(size_t size, const void *site));
+
+/* Let ebb__system_event be called for malloc's calls; false: this process has no libebb-malloc, or
+   one that sees nothing. May be called again. */
+bool ebb__system_watch(void);
+void ebb__system_unwatch(void);
+
+/* A call of malloc or its kin, on this thread. May come at any time, a signal's handler's too. */
+void ebb__system_event(size_t size, const void *site);
 
 /* Report a misuse of a watcher as any other (ebb_on_misuse). */
 void ebb__watcher_misuse(const char *function, const char *text);

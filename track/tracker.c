@@ -8,6 +8,8 @@
 
 enum { SAMPLE_BYTES = 512 << 10 };
 
+static unsigned of_system; /* trackers that hear of malloc; under the watchers' lock */
+
 static ebb_tracker *nothing(ebb_status *ret_why, ebb_status why)
 {
     if (ret_why) *ret_why = why;
@@ -36,6 +38,23 @@ static void prepare(ebb_tracker *t, const char *name, const ebb_tracker_params *
     t->began_ms = ebb__clock_coarse_ms();
 }
 
+/* malloc is watched while there is a tracker that wants it. False: it can't be. */
+static bool system_begin(void)
+{
+    ebb__watchers_lock();
+    bool ok = of_system > 0 || ebb__system_watch();
+    if (ok) of_system++;
+    ebb__watchers_unlock();
+    return ok;
+}
+
+static void system_end(void)
+{
+    ebb__watchers_lock();
+    if (--of_system == 0) ebb__system_unwatch();
+    ebb__watchers_unlock();
+}
+
 ebb_tracker *ebb_tracker_begin(const char *name, ebb_watch whom, const ebb_tracker_params *how,
                                ebb_status *ret_why)
 {
@@ -43,12 +62,16 @@ ebb_tracker *ebb_tracker_begin(const char *name, ebb_watch whom, const ebb_track
     const ebb_tracker_params *p = how ? how : &defaults;
     if (p->level < EBB_TRACK_SITES || p->level > EBB_TRACK_FULL)
         return nothing(ret_why, EBB_E_INVALID);
-    if (p->system && !ebb__system_watch()) return nothing(ret_why, EBB_E_UNSUPPORTED);
     ebb_tracker *t = calloc(1, sizeof *t);
     if (!t) return nothing(ret_why, EBB_E_MEMORY);
+    if (p->system && !system_begin()) {
+        free(t);
+        return nothing(ret_why, EBB_E_UNSUPPORTED);
+    }
     t->watcher = ebb__watcher_for(whom, ebb__ledger_event);
     prepare(t, name, p);
     if (ebb__watcher_add(&t->watcher)) return t;
+    if (p->system) system_end();
     free(t);
     return nothing(ret_why, EBB_E_EXHAUSTED);
 }
@@ -59,6 +82,7 @@ void ebb_tracker_end(ebb_tracker **handle)
     *handle = NULL;
     if (!t) return;
     ebb__watcher_remove(&t->watcher);
+    if (t->watcher.system) system_end();
     ebb__ledgers_leave(t);
     free(t);
 }
