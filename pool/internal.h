@@ -259,9 +259,12 @@ void ebb__desk_prepare(void);
 magazine *ebb__magazine_here(ebb_pool *p);
 void ebb__magazine_fill(ebb_pool *p, magazine *m);                 /* from the shelf: half of it */
 void ebb__magazine_spill(ebb_pool *p, magazine *m, uint32_t keep); /* to the shelf */
-/* All of all threads to the shelf. They are left closed, to be settled. */
-void ebb__magazines_gather(ebb_pool *p);
 void ebb__magazines_settle(ebb_pool *p); /* closed or open, as the invariants say */
+/* All that idles in them, of all threads, to the shelf. */
+void ebb__magazines_gather(ebb_pool *p);
+/* The same for who is about to wait, or gives it up again by ebb__magazines_settle: they stay
+   closed, so that nothing comes into them meanwhile. */
+void ebb__magazines_close(ebb_pool *p);
 uint32_t ebb__magazines_idle(const ebb_pool *p);
 
 void ebb__pool_enlist(ebb_pool *p); /* gives it its number */

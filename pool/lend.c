@@ -116,7 +116,6 @@ supply ebb__pool_supply(ebb_pool *p)
     } else if (!s.it && ebb__magazines_idle(p)) {
         ebb__magazines_gather(p);
         s.it = ebb__pool_from_shelf(p);
-        ebb__magazines_settle(p);
     }
     return s;
 }
@@ -300,10 +299,7 @@ static item *make(ebb_pool *p, bool *ret_fresh, ebb_status *ret_why)
     item *it = ebb__pool_make(p, &why);
     *ret_fresh = it != NULL;
     os_lock(&p->lock);
-    if (!it && ebb__magazines_idle(p)) {
-        ebb__magazines_gather(p);
-        ebb__magazines_settle(p);
-    }
+    if (!it && ebb__magazines_idle(p)) ebb__magazines_gather(p);
     it = counted(p, it ? it : ebb__pool_from_shelf(p));
     os_unlock(&p->lock);
     return it ? it : refused(why, ret_why);

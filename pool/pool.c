@@ -228,7 +228,6 @@ static bool may_end(ebb_pool *p)
 {
     os_lock(&p->lock);
     ebb__magazines_gather(p);
-    ebb__magazines_settle(p);
     uint32_t out = p->exist + p->detached - p->shelf_count - p->aside;
     const entry *e = oldest_out(p);
     uint32_t waits = p->waiting + p->aside;
@@ -264,7 +263,6 @@ static size_t shrink_to(ebb_pool *p, uint32_t least)
 {
     os_lock(&p->lock);
     ebb__magazines_gather(p);
-    ebb__magazines_settle(p);
     for (magazine *m = p->magazines; m; m = m->next) m->most = 0; /* to grow anew */
     os_unlock(&p->lock);
     return unmake_down_to(p, least);

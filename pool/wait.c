@@ -62,7 +62,7 @@ static supply last_chance(ebb_pool *p)
 {
     supply s = ebb__pool_supply(p);
     if (s.it || s.place || p->first_wait) return s;
-    ebb__magazines_gather(p);
+    ebb__magazines_close(p);
     s.it = ebb__pool_from_shelf(p);
     if (s.it) ebb__magazines_settle(p);
     return s;
