@@ -36,7 +36,8 @@ enum {
     MAGAZINE_FIRST = 8,  /* where it begins */
     POOLS_MOST = 256,    /* pools that have magazines: 2 KiB for each thread that uses any */
     SHRINK_MOST = 16,    /* objects that one caller destroys because they were idle */
-    ALIGN_MOST = 4096
+    ALIGN_MOST = 4096,
+    PAGE_LEAST = 4096 /* of any system: what is mapped in it at all is mapped to its ends */
 };
 #define SIZE_MOST ((uint32_t)1 << 31)
 
@@ -50,6 +51,7 @@ typedef struct item {
     void *_Atomic site;      /* where that was acquired */
     void *_Atomic home_or_holder; /* idle: who sent it home. Out: its arena, or NULL */
     uint32_t number;              /* its place in the register */
+    uint32_t sign;                /* that this is an item: see sign_of */
 } item;
 _Static_assert(sizeof(item) <= ITEM_SIZE, "the header of an object is one cache line");
 
@@ -157,6 +159,22 @@ static inline void *object_of(const item *it)
 static inline item *item_of(const void *object)
 {
     return (item *)((uintptr_t)object - ITEM_SIZE);
+}
+
+/* Whether the header may be read of what somebody says is an object: no object lies at such an
+   address, or the header is in the page that the address is in, or else in an arena. */
+static inline bool has_header(const void *object)
+{
+    uintptr_t at = (uintptr_t)object;
+    if (unlikely(at % ITEM_SIZE)) return false;
+    return likely(at % PAGE_LEAST) || ebb_arena_of(item_of(object));
+}
+
+/* What nothing but an item of this very place has, but for one chance in 2^32. */
+static inline uint32_t sign_of(const item *it)
+{
+    const uint32_t odd = 0x9e3779b1; /* 2^32 by the golden ratio: spreads the address */
+    return ((uint32_t)((uintptr_t)it / ITEM_SIZE) + 1) * odd;
 }
 
 static inline uintptr_t state_of(const ebb_pool *p, uintptr_t where)
@@ -310,6 +328,13 @@ void *ebb__pool_lend(ebb_pool *p, item *it, ebb_arena *a, void *site, ebb_status
 /* As ebb_pool_acquire and ebb_pool_release, for those who stand between a pool and its user. */
 void *ebb__pool_acquire_at(ebb_pool *p, ebb_arena *a, void *site, ebb_status *ret_why);
 void ebb__pool_release_at(ebb_pool *p, void *object, void *site);
+/* Report that @object is not out of @p; NULL: nor of any pool that it could be of. */
+void ebb__pool_not_out(const ebb_pool *p, const void *object, const char *function, void *site);
+/* Of what is out. */
+bool ebb__pool_move(item *it, ebb_arena *to, const char *function);
+void ebb__pool_detach(ebb_pool *p, item *it);
+/* Why nothing can be had for @a; EBB_OK: it can. What is misuse has been reported. */
+ebb_status ebb__pool_refuses(ebb_arena *a, const char *function);
 
 /* ---- wait.c ---------------------------------------------------------------------------------- */
 
