@@ -328,6 +328,8 @@ void *ebb__pool_lend(ebb_pool *p, item *it, ebb_arena *a, void *site, ebb_status
 /* As ebb_pool_acquire and ebb_pool_release, for those who stand between a pool and its user. */
 void *ebb__pool_acquire_at(ebb_pool *p, ebb_arena *a, void *site, ebb_status *ret_why);
 void ebb__pool_release_at(ebb_pool *p, void *object, void *site);
+/* Whose object it is, or was before it was destroyed. NULL: no pool's that is there now. */
+const ebb_pool *ebb__pool_owner(const void *object);
 /* Report that @object is not out of @p; NULL: nor of any pool that it could be of. */
 void ebb__pool_not_out(const ebb_pool *p, const void *object, const char *function, void *site);
 /* Of what is out. */

@@ -407,8 +407,7 @@ void *ebb_pool_acquire_by(ebb_pool *p, ebb_arena *a, uint64_t deadline_ns, ebb_s
 
 /* ---- by hand --------------------------------------------------------------------------------- */
 
-/* Whose object it is, or was before it was destroyed. NULL: no pool's that is there now. */
-static const ebb_pool *owner_of(const void *object)
+const ebb_pool *ebb__pool_owner(const void *object)
 {
     const item *it = item_of(object);
     bool is_item = has_header(object) && it->sign == sign_of(it);
@@ -417,7 +416,7 @@ static const ebb_pool *owner_of(const void *object)
 
 COLD void ebb__pool_not_out(const ebb_pool *p, const void *object, const char *function, void *site)
 {
-    const ebb_pool *of = owner_of(object);
+    const ebb_pool *of = ebb__pool_owner(object);
     const item *it = item_of(object);
     const char *name = !p ? "?" : ebb__pool_is_known(p) ? p->name : "destroyed";
     if (of && of == p)
