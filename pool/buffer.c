@@ -269,6 +269,13 @@ size_t ebb_bufpool_trim(ebb_bufpool *p)
 enum { SMALL = 1 << 10, LARGE_SIZE = 64 << 10, SHARED_KEEPS = 64 << 20 };
 
 static ebb_bufpool *_Atomic shared;
+static _Atomic bool trims_shared;
+
+static void trim_shared(void)
+{
+    ebb_bufpool *p = atomic_load_explicit(&shared, memory_order_acquire);
+    if (p) ebb_bufpool_trim(p);
+}
 
 static COLD ebb_bufpool *make_shared(void)
 {
@@ -279,6 +286,7 @@ static COLD ebb_bufpool *make_shared(void)
     how.largest = LARGE_SIZE;
     how.max_bytes = SHARED_KEEPS;
     ebb_bufpool *p = ebb_bufpool_create(&how, NULL);
+    if (!atomic_exchange(&trims_shared, true)) ebb__at_trim(trim_shared);
     if (!p || atomic_compare_exchange_strong(&shared, &there, p)) return p;
     ebb_bufpool_destroy(&p);
     return there;

@@ -115,7 +115,7 @@ EBB_API size_t ebb_bufpool_trim(ebb_bufpool *bufpool);
 
 /**
  * Return the pool of the whole process: classes of 1, 4, 16 and 64 KiB, any number of buffers,
- * 64 MiB kept. The first call makes it. static, until
+ * 64 MiB kept. The first call makes it; ebb_trim trims it. static, until
  * ebb_bufpool_shared_destroy.
  * Fails: NULL: no memory. Threads: any.
  */
@@ -123,7 +123,7 @@ EBB_API ebb_bufpool *ebb_bufpool_shared(void);
 
 /** Destroy the pool of the process, as ebb_bufpool_destroy does, for leak checkers; nothing, if
     there is none. The next call of ebb_bufpool_shared makes another, even where this one was
-    refused. Threads: no other may be using it. */
+    refused. Threads: no other may be using it, nor be in ebb_trim. */
 EBB_API void ebb_bufpool_shared_destroy(void);
 
 /* ---- borrowing ------------------------------------------------------------------------------- */

@@ -274,6 +274,29 @@ Test(bufpool, the_process_has_small_and_large_ones)
     ebb_bufpool_shared_destroy();
 }
 
+Test(bufpool, ebb_trim_reaches_those_of_the_process)
+{
+    ebb_trim();
+    cr_assert_eq(ebb_pool_list(NULL, 0), 0, "and makes none");
+    ebb_arena *a = ebb_scope_begin(&profile);
+    ebb_buf *kept = ebb_bufpool_small(a, NULL);
+    for (int i = 0; i < 3; i++) cr_assert_not_null(ebb_bufpool_large(a, NULL));
+    cr_assert(ebb_buf_append(kept, "kept", 4) && ebb_buf_move(kept, NULL));
+    ebb_scope_end(&a);
+    ebb_trim();
+    cr_assert_eq(stats_of(ebb_bufpool_shared()).bytes, 1024, "but for what is out");
+    cr_assert(!memcmp(kept->ptr, "kept", 4));
+    ebb_buf_release(kept);
+    ebb_trim();
+    cr_assert_eq(stats_of(ebb_bufpool_shared()).bytes, 0);
+    ebb_bufpool_shared_destroy();
+    ebb_trim();
+    ebb_buf_release(ebb_bufpool_small(NULL, NULL));
+    ebb_trim();
+    cr_assert_eq(stats_of(ebb_bufpool_shared()).bytes, 0, "made again");
+    ebb_bufpool_shared_destroy();
+}
+
 /* ---- misuse and failure ---------------------------------------------------------------------- */
 
 /* Calls whose return addresses are known to lie in them. */
