@@ -378,6 +378,8 @@ void ebb__cache_push(unsigned klass, void *block);
 void ebb__cache_flush(thread *t);
 void ebb__process_init(void);
 unsigned ebb__thread_id(const thread *t);
+/* Call fn at each ebb_trim, before anything else. Once for each fn, and for good. */
+void ebb__at_trim(void (*fn)(void));
 /* Whoever was asking a watcher when this was called, has its answer. */
 void ebb__threads_asked(void);
 

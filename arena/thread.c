@@ -117,9 +117,49 @@ void ebb__cache_flush(thread *t)
     for (unsigned k = 0; k < CLASSES; k++) spill(t, k, t->stack[k].count);
 }
 
+/* ---- what layers above want to hear ---------------------------------------------------------- */
+
+/* Few, and never taken back. */
+enum { HOOKS_MOST = 8 };
+typedef struct hooks {
+    void (*fn[HOOKS_MOST])(void);
+    _Atomic unsigned count;
+} hooks;
+
+static hooks exits; /* a thread's, after its scopes have ended */
+static hooks trims;
+
+static void hook_add(hooks *h, void (*fn)(void))
+{
+    ebb__thread_get();
+    os_lock(&lock);
+    unsigned n = atomic_load_explicit(&h->count, memory_order_relaxed);
+    h->fn[n] = fn;
+    atomic_store_explicit(&h->count, n + 1, memory_order_release);
+    os_unlock(&lock);
+}
+
+/* The newest first. */
+static void hooks_run(hooks *h)
+{
+    unsigned n = atomic_load_explicit(&h->count, memory_order_acquire);
+    while (n-- > 0) h->fn[n]();
+}
+
+void ebb__at_thread_exit(void (*fn)(void))
+{
+    hook_add(&exits, fn);
+}
+
+void ebb__at_trim(void (*fn)(void))
+{
+    hook_add(&trims, fn);
+}
+
 void ebb_trim(void)
 {
     ebb__thread_get();
+    hooks_run(&trims);
     ebb__quarantine_drain();
     if (ebb__self != &ebb__no_thread) ebb__cache_flush(ebb__self);
     ebb__depot_trim();
@@ -136,28 +176,11 @@ static void thread_unlist(thread *t)
     }
 }
 
-/* What layers above keep for a thread, to be called after its scopes have ended. Few, and never
-   taken back. */
-enum { EXITS_MOST = 8 };
-static void (*exits[EXITS_MOST])(void);
-static _Atomic unsigned exit_count;
-
-void ebb__at_thread_exit(void (*fn)(void))
-{
-    ebb__thread_get();
-    os_lock(&lock);
-    unsigned n = atomic_load_explicit(&exit_count, memory_order_relaxed);
-    exits[n] = fn;
-    atomic_store_explicit(&exit_count, n + 1, memory_order_release);
-    os_unlock(&lock);
-}
-
 static void thread_exit(void *value)
 {
     thread *t = value;
     ebb__thread_exit_scopes(t);
-    unsigned n = atomic_load_explicit(&exit_count, memory_order_acquire);
-    for (unsigned i = n; i-- > 0;) exits[i]();
+    hooks_run(&exits);
     ebb__profile_merge(t);
     ebb__credit_flush(t);
     ebb__cache_flush(t);

@@ -4,8 +4,10 @@
  * can stand on them as on any arena, and what a buffer outgrows goes back at once.
  *
  * Invariants
- *   bufpool->bytes is the sum of `cap` over all ebb_bufs there are
- *   idle: len and peak are 0, lent == cap, no builder has it
+ *   bufpool->bytes is the sum of ebb__bytes, what there is room for, over all ebb_bufs there are
+ *   out, and no builder has it: cap == ebb__bytes
+ *   idle, or a builder has it: len and cap are 0, so that an append comes here and is refused
+ *   idle: peak is 0, lent == ebb__bytes, no builder has it
  */
 #include "buffer.h"
 
@@ -19,10 +21,10 @@ static buffer_class *class_of(const ebb_buf *b)
     return b->ebb__class;
 }
 
-/* What no longer is out may be poisoned, but not what lies before it. */
-static ebb_pool *pool_of_buf(const ebb_buf *b)
+/* It does not know its own storage, or not for certain. */
+static bool is_lost(const ebb_buf *b)
 {
-    return pool_of(item_of(b));
+    return b->ebb__building || b->ebb__spoilt;
 }
 
 /* ---- how many bytes there are ---------------------------------------------------------------- */
@@ -46,14 +48,14 @@ static void count_one(_Atomic uint64_t *counter)
 static void settle_on(ebb_buf *b, char *ptr, size_t cap)
 {
     ebb_bufpool *p = class_of(b)->of;
-    if (cap > b->cap) {
-        count_more(p, cap - b->cap);
+    if (cap > b->ebb__bytes) {
+        count_more(p, cap - b->ebb__bytes);
         count_one(&p->grown);
     } else {
-        atomic_fetch_sub_explicit(&p->bytes, b->cap - cap, memory_order_relaxed);
+        atomic_fetch_sub_explicit(&p->bytes, b->ebb__bytes - cap, memory_order_relaxed);
     }
     b->ptr = ptr;
-    b->cap = cap;
+    b->cap = b->ebb__bytes = cap;
 }
 
 /* ---- hooks of the object pool ---------------------------------------------------------------- */
@@ -71,11 +73,11 @@ static bool make(void *ctx, void *object)
         ebb_arena_destroy(&b->ebb__arena);
         return false;
     }
-    b->cap = b->ebb__lent = k->size;
+    b->ebb__bytes = b->ebb__lent = k->size;
     b->ebb__class = k;
     b->ebb__random = (uint32_t)((uintptr_t)b >> 6) | 1;
-    count_more(k->of, b->cap);
-    if (k->of->poisons) ebb__strict_poison(b->ptr, b->cap);
+    count_more(k->of, k->size);
+    if (k->of->poisons) ebb__strict_poison(b->ptr, k->size);
     return true;
 }
 
@@ -83,8 +85,8 @@ static void unmake(void *ctx, void *object)
 {
     const buffer_class *k = ctx;
     ebb_buf *b = object;
-    if (k->of->poisons && !b->ebb__building) ebb__strict_unpoison(b->ptr, b->cap);
-    atomic_fetch_sub_explicit(&k->of->bytes, b->cap, memory_order_relaxed);
+    if (k->of->poisons && !is_lost(b)) ebb__strict_unpoison(b->ptr, b->ebb__bytes);
+    atomic_fetch_sub_explicit(&k->of->bytes, b->ebb__bytes, memory_order_relaxed);
     ebb_scope_attach(b->ebb__arena);
     ebb_arena_destroy(&b->ebb__arena);
 }
@@ -95,8 +97,8 @@ static void unmake(void *ctx, void *object)
 static void note_use(buffer_class *k, ebb_buf *b)
 {
     size_t used = b->len > b->ebb__peak ? b->len : b->ebb__peak;
-    if (used > b->cap) used = b->cap;
-    if (b->cap > b->ebb__lent) {
+    if (used > b->ebb__bytes) used = b->ebb__bytes;
+    if (b->ebb__bytes > b->ebb__lent) {
         ebb__use_add(&k->used, used, 1);
         return;
     }
@@ -118,8 +120,8 @@ static size_t keeps_up_to(const buffer_class *k)
 static _Atomic uint64_t *reason_to_drop(const buffer_class *k, const ebb_buf *b)
 {
     ebb_bufpool *p = k->of;
-    if (b->ebb__building) return &p->unfinished;
-    if (b->cap > k->size && b->cap > keeps_up_to(k)) return &p->outsized;
+    if (is_lost(b)) return &p->unfinished;
+    if (b->ebb__bytes > k->size && b->ebb__bytes > keeps_up_to(k)) return &p->outsized;
     size_t bytes = atomic_load_explicit(&p->bytes, memory_order_relaxed);
     return bytes > p->max_bytes ? &p->over_limit : NULL;
 }
@@ -128,15 +130,15 @@ static bool come_home(void *ctx, void *object)
 {
     buffer_class *k = ctx;
     ebb_buf *b = object;
-    if (!b->ebb__building) note_use(k, b);
+    if (!is_lost(b)) note_use(k, b);
     _Atomic uint64_t *why = reason_to_drop(k, b);
     if (unlikely(why != NULL)) {
         count_one(why);
         return false;
     }
-    b->len = b->ebb__peak = 0;
-    b->ebb__lent = b->cap;
-    if (unlikely(k->of->poisons)) ebb__strict_poison(b->ptr, b->cap);
+    b->len = b->cap = b->ebb__peak = 0;
+    b->ebb__lent = b->ebb__bytes;
+    if (unlikely(k->of->poisons)) ebb__strict_poison(b->ptr, b->ebb__bytes);
     return true;
 }
 
@@ -226,19 +228,33 @@ ebb_bufpool *ebb_bufpool_create(const ebb_bufpool_params *params, ebb_status *re
     return refused(EBB_E_MEMORY, ret_why);
 }
 
-/* What comes home to a class that had some out needs the class. */
+/* Classes that have some out refuse, and say why. Then all live on. */
+static bool is_refused(const ebb_bufpool *p)
+{
+    bool refused = false;
+    for (unsigned i = 0; i < p->count; i++) {
+        ebb_pool *of = p->class[i].pool;
+        ebb_pool_stats s;
+        ebb_pool_get_stats(of, &s);
+        if (s.in_use == 0 && s.detached == 0) continue;
+        ebb_pool_destroy(&of);
+        refused = true;
+    }
+    return refused;
+}
+
 void ebb_bufpool_destroy(ebb_bufpool **bufpool)
 {
     ebb_bufpool *p = *bufpool;
-    bool all_home = true;
     *bufpool = NULL;
-    for (unsigned i = 0; p && i < p->count; i++) {
-        ebb_pool_stats s;
-        ebb_pool_get_stats(p->class[i].pool, &s);
-        all_home = all_home && s.in_use == 0 && s.detached == 0;
-        ebb_pool_destroy(&p->class[i].pool);
+    if (p && !ebb_arena_of(p)) {
+        ebb__report_named(EBB_MISUSE, "ebb_bufpool_destroy", "?",
+                          "%p was destroyed already; null every copy of the handle", (void *)p);
+        return;
     }
-    if (p && all_home) end(p);
+    if (!p || is_refused(p)) return;
+    for (unsigned i = 0; i < p->count; i++) ebb_pool_destroy(&p->class[i].pool);
+    end(p);
 }
 
 size_t ebb_bufpool_trim(ebb_bufpool *p)
@@ -253,6 +269,13 @@ size_t ebb_bufpool_trim(ebb_bufpool *p)
 enum { SMALL = 1 << 10, LARGE_SIZE = 64 << 10, SHARED_KEEPS = 64 << 20 };
 
 static ebb_bufpool *_Atomic shared;
+static _Atomic bool trims_shared;
+
+static void trim_shared(void)
+{
+    ebb_bufpool *p = atomic_load_explicit(&shared, memory_order_acquire);
+    if (p) ebb_bufpool_trim(p);
+}
 
 static COLD ebb_bufpool *make_shared(void)
 {
@@ -263,6 +286,7 @@ static COLD ebb_bufpool *make_shared(void)
     how.largest = LARGE_SIZE;
     how.max_bytes = SHARED_KEEPS;
     ebb_bufpool *p = ebb_bufpool_create(&how, NULL);
+    if (!atomic_exchange(&trims_shared, true)) ebb__at_trim(trim_shared);
     if (!p || atomic_compare_exchange_strong(&shared, &there, p)) return p;
     ebb_bufpool_destroy(&p);
     return there;
@@ -297,7 +321,8 @@ static ebb_buf *acquire(ebb_bufpool *p, ebb_arena *a, size_t at_least, void *sit
     ebb_buf *b = ebb__pool_acquire_at(k->pool, a, site, &why);
     /* What its create refuses is memory. */
     if (unlikely(!b)) return refused(why == EBB_E_REFUSED ? EBB_E_MEMORY : why, ret_why);
-    if (unlikely(p->poisons)) ebb__strict_unpoison(b->ptr, b->cap);
+    if (unlikely(p->poisons)) ebb__strict_unpoison(b->ptr, b->ebb__bytes);
+    b->cap = b->ebb__bytes;
     if (likely(at_least <= b->cap) || ebb_buf_reserve(b, at_least)) return b;
     ebb__pool_release_at(k->pool, b, site);
     return refused(EBB_E_MEMORY, ret_why);
@@ -320,19 +345,57 @@ ebb_buf *ebb_bufpool_large(ebb_arena *a, ebb_status *ret_why)
     return p ? acquire(p, a, LARGE_SIZE, CALLER, ret_why) : refused(EBB_E_MEMORY, ret_why);
 }
 
+/* Its header, if it is a buffer that is out; NULL: it is not, which has been reported. What is not
+   out may be poisoned, so only what lies before it is looked at. */
+static inline item *loan_of(const ebb_buf *b, const char *function, void *site)
+{
+    item *it = item_of(b);
+    if (likely(has_header(b)) && likely(it->sign == sign_of(it)) && likely(is_out(it)) &&
+        likely(pool_of(it)->create == make))
+        return it;
+    const ebb_pool *of = ebb__pool_owner(b);
+    ebb__pool_not_out(of && of->create == make ? of : NULL, b, function, site);
+    return NULL;
+}
+
 void ebb_buf_release(ebb_buf *b)
 {
-    if (b) ebb__pool_release_at(pool_of_buf(b), b, CALLER);
+    const item *it = b ? loan_of(b, "ebb_buf_release", CALLER) : NULL;
+    if (it) ebb__pool_release_at(pool_of(it), b, CALLER);
 }
 
 bool ebb_buf_move(ebb_buf *b, ebb_arena *to)
 {
-    return ebb_pool_move(pool_of_buf(b), b, to);
+    item *it = loan_of(b, "ebb_buf_move", CALLER);
+    return it && ebb__pool_move(it, to, "ebb_buf_move");
 }
 
 ebb_buf *ebb_buf_detach(ebb_buf *b)
 {
-    return ebb_pool_detach(pool_of_buf(b), b);
+    item *it = loan_of(b, "ebb_buf_detach", CALLER);
+    if (it) ebb__pool_detach(pool_of(it), it);
+    return it ? b : NULL;
+}
+
+/* ---- references ------------------------------------------------------------------------------ */
+
+ebb_buf_ref ebb_buf_ref_to(ebb_buf *b)
+{
+    ebb_buf_ref ref = {NULL, 0, 0, 0};
+    const item *it = loan_of(b, "ebb_buf_ref_to", CALLER);
+    if (!it) return ref;
+    ref.buf = b;
+    ref.ebb__loan = atomic_load_explicit(&it->loan, memory_order_relaxed);
+    ref.ebb__number = it->number;
+    ref.ebb__class = (uint32_t)(class_of(b) - class_of(b)->of->class);
+    return ref;
+}
+
+ebb_buf *ebb_buf_ref_get(ebb_bufpool *p, ebb_buf_ref ref)
+{
+    ebb_pool_ref in_class = {ref.buf, ref.ebb__loan, ref.ebb__number};
+    return ref.ebb__class < p->count ? ebb_pool_ref_get(p->class[ref.ebb__class].pool, in_class)
+                                     : NULL;
 }
 
 /* ---- bytes ----------------------------------------------------------------------------------- */
@@ -340,7 +403,8 @@ ebb_buf *ebb_buf_detach(ebb_buf *b)
 bool ebb_buf_reserve(ebb_buf *b, size_t size)
 {
     size_t need;
-    if (b->ebb__building || __builtin_add_overflow(b->len, size, &need)) return false;
+    if (!loan_of(b, "ebb_buf_reserve", CALLER)) return false;
+    if (is_lost(b) || __builtin_add_overflow(b->len, size, &need)) return false;
     if (need <= b->cap) return true;
     size_t twice = b->cap <= SIZE_MAX / 2 ? 2 * b->cap : SIZE_MAX;
     ebb_scope_attach(b->ebb__arena);
@@ -353,36 +417,70 @@ bool ebb_buf_reserve(ebb_buf *b, size_t size)
 
 /* ---- with the string builder ----------------------------------------------------------------- */
 
+static ebb_builder failed_builder(ebb_status why)
+{
+    ebb_builder text = ebb_builder_in(&ebb__dead);
+    text.ebb__failed = why;
+    return text;
+}
+
 ebb_builder ebb_buf_builder(ebb_buf *b)
 {
+    if (!loan_of(b, "ebb_buf_builder", CALLER)) return failed_builder(EBB_E_INVALID);
+    if (b->ebb__spoilt) return failed_builder(EBB_E_MEMORY);
+    if (b->ebb__building) {
+        ebb__report_named(EBB_MISUSE, "ebb_buf_builder", class_of(b)->of->name,
+                          "a builder has the buffer at %p already; ebb_buf_finish that first",
+                          (void *)b);
+        return failed_builder(EBB_E_INVALID);
+    }
     ebb_scope_attach(b->ebb__arena);
     ebb_builder text = ebb_builder_in(b->ebb__arena);
     text.ptr = b->ptr;
     text.end = b->ptr + b->len;
-    text.ebb__top = b->ptr + b->cap;
+    text.ebb__top = b->ptr + b->ebb__bytes;
+    ebb_buf_clear(b);
+    b->cap = 0;
     b->ebb__building = true;
     return text;
 }
 
 /* A builder that has failed no longer knows its capacity, only what it has written: so the buffer
    is left with that, can't grow, and is let go when it comes home. */
-static ebb_str give_up_on(ebb_buf *b, const ebb_builder *text)
+static void give_up_on(ebb_buf *b, const ebb_builder *text)
 {
-    ebb_str none = {NULL, 0};
+    b->ebb__spoilt = true;
     b->len = ebb_builder_len(text);
     if (text->ptr != b->ptr) settle_on(b, text->ptr, b->len);
-    return none;
+    b->cap = b->len;
+}
+
+static COLD void report_stranger(const ebb_buf *b)
+{
+    ebb__report_named(EBB_MISUSE, "ebb_buf_finish", class_of(b)->of->name,
+                      "the builder is not the buffer's at %p, or was finished already; get it from "
+                      "ebb_buf_builder, and finish it once, by this call",
+                      (const void *)b);
 }
 
 ebb_str ebb_buf_finish(ebb_buf *b, ebb_builder *text)
 {
     ebb_builder t = *text;
-    *text = ebb_builder_in(b->ebb__arena);
-    if (t.ebb__failed != EBB_OK) return give_up_on(b, &t);
+    ebb_str none = {NULL, 0};
+    if (t.arena == &ebb__dead || !loan_of(b, "ebb_buf_finish", CALLER)) return none;
+    if (!b->ebb__building || t.arena != b->ebb__arena || !t.ptr) {
+        report_stranger(b);
+        return none;
+    }
+    *text = failed_builder(EBB_E_INVALID);
     b->ebb__building = false;
+    if (t.ebb__failed != EBB_OK) {
+        give_up_on(b, &t);
+        return none;
+    }
     b->len = ebb_builder_len(&t);
     settle_on(b, t.ptr, (size_t)(t.ebb__top - t.ptr));
-    if (!ebb_buf_reserve(b, 1)) return (ebb_str){NULL, 0};
+    if (!ebb_buf_reserve(b, 1)) return none;
     b->ptr[b->len] = '\0';
     return ebb_buf_view(b);
 }

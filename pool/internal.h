@@ -36,7 +36,8 @@ enum {
     MAGAZINE_FIRST = 8,  /* where it begins */
     POOLS_MOST = 256,    /* pools that have magazines: 2 KiB for each thread that uses any */
     SHRINK_MOST = 16,    /* objects that one caller destroys because they were idle */
-    ALIGN_MOST = 4096
+    ALIGN_MOST = 4096,
+    PAGE_LEAST = 4096 /* of any system: what is mapped in it at all is mapped to its ends */
 };
 #define SIZE_MOST ((uint32_t)1 << 31)
 
@@ -50,6 +51,7 @@ typedef struct item {
     void *_Atomic site;      /* where that was acquired */
     void *_Atomic home_or_holder; /* idle: who sent it home. Out: its arena, or NULL */
     uint32_t number;              /* its place in the register */
+    uint32_t sign;                /* that this is an item: see sign_of */
 } item;
 _Static_assert(sizeof(item) <= ITEM_SIZE, "the header of an object is one cache line");
 
@@ -159,6 +161,22 @@ static inline item *item_of(const void *object)
     return (item *)((uintptr_t)object - ITEM_SIZE);
 }
 
+/* Whether the header may be read of what somebody says is an object: no object lies at such an
+   address, or the header is in the page that the address is in, or else in an arena. */
+static inline bool has_header(const void *object)
+{
+    uintptr_t at = (uintptr_t)object;
+    if (unlikely(at % ITEM_SIZE)) return false;
+    return likely(at % PAGE_LEAST) || ebb_arena_of(item_of(object));
+}
+
+/* What nothing but an item of this very place has, but for one chance in 2^32. */
+static inline uint32_t sign_of(const item *it)
+{
+    const uint32_t odd = 0x9e3779b1; /* 2^32 by the golden ratio: spreads the address */
+    return ((uint32_t)((uintptr_t)it / ITEM_SIZE) + 1) * odd;
+}
+
 static inline uintptr_t state_of(const ebb_pool *p, uintptr_t where)
 {
     return (uintptr_t)p | where;
@@ -259,9 +277,12 @@ void ebb__desk_prepare(void);
 magazine *ebb__magazine_here(ebb_pool *p);
 void ebb__magazine_fill(ebb_pool *p, magazine *m);                 /* from the shelf: half of it */
 void ebb__magazine_spill(ebb_pool *p, magazine *m, uint32_t keep); /* to the shelf */
-/* All of all threads to the shelf. They are left closed, to be settled. */
-void ebb__magazines_gather(ebb_pool *p);
 void ebb__magazines_settle(ebb_pool *p); /* closed or open, as the invariants say */
+/* All that idles in them, of all threads, to the shelf. */
+void ebb__magazines_gather(ebb_pool *p);
+/* The same for who is about to wait, or gives it up again by ebb__magazines_settle: they stay
+   closed, so that nothing comes into them meanwhile. */
+void ebb__magazines_close(ebb_pool *p);
 uint32_t ebb__magazines_idle(const ebb_pool *p);
 
 void ebb__pool_enlist(ebb_pool *p); /* gives it its number */
@@ -307,6 +328,15 @@ void *ebb__pool_lend(ebb_pool *p, item *it, ebb_arena *a, void *site, ebb_status
 /* As ebb_pool_acquire and ebb_pool_release, for those who stand between a pool and its user. */
 void *ebb__pool_acquire_at(ebb_pool *p, ebb_arena *a, void *site, ebb_status *ret_why);
 void ebb__pool_release_at(ebb_pool *p, void *object, void *site);
+/* Whose object it is, or was before it was destroyed. NULL: no pool's that is there now. */
+const ebb_pool *ebb__pool_owner(const void *object);
+/* Report that @object is not out of @p; NULL: nor of any pool that it could be of. */
+void ebb__pool_not_out(const ebb_pool *p, const void *object, const char *function, void *site);
+/* Of what is out. */
+bool ebb__pool_move(item *it, ebb_arena *to, const char *function);
+void ebb__pool_detach(ebb_pool *p, item *it);
+/* Why nothing can be had for @a; EBB_OK: it can. What is misuse has been reported. */
+ebb_status ebb__pool_refuses(ebb_arena *a, const char *function);
 
 /* ---- wait.c ---------------------------------------------------------------------------------- */
 

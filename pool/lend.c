@@ -27,6 +27,7 @@ static item *item_in(ebb_pool *p, const entry *e)
     item *it = item_of((void *)object);
     memset(it, 0, ITEM_SIZE + p->size);
     it->number = e->number;
+    it->sign = sign_of(it);
     set_state(it, p, IDLE);
     return it;
 }
@@ -76,6 +77,7 @@ void ebb__pool_unmake(ebb_pool *p, item *it)
     p->counts.destroyed++;
     if (where_is(it) == DETACHED) p->detached--;
     else p->doomed--, ebb__pool_free_place(p);
+    set_state(it, p, IDLE); /* for who releases it yet again */
     ebb__register_drop(p, it->number, &own);
     os_unlock(&p->lock);
     end_own(own);
@@ -116,7 +118,6 @@ supply ebb__pool_supply(ebb_pool *p)
     } else if (!s.it && ebb__magazines_idle(p)) {
         ebb__magazines_gather(p);
         s.it = ebb__pool_from_shelf(p);
-        ebb__magazines_settle(p);
     }
     return s;
 }
@@ -250,14 +251,22 @@ static void come_home(ebb_cleanup *c)
 
 /* ---- out ------------------------------------------------------------------------------------- */
 
-/* EBB_OK: it is tied to a, so that it comes home with it. */
-static ebb_status tie(item *it, ebb_arena *a)
+ebb_status ebb__pool_refuses(ebb_arena *a, const char *function)
 {
-    const uint32_t stuck = a->bits & FAILED_MASK ? a->bits & STICKY : 0;
-    if (a == &ebb__dead || !ebb__check_usable(a, "ebb_pool_acquire")) return EBB_E_MEMORY;
-    if (!stuck && hold_add(a, &it->hold)) return EBB_OK;
-    it->hold.back = NULL;
-    ebb_status why = ebb_failed(a);
+    if (a == &ebb__dead) return EBB_E_MEMORY;
+    if (!a)
+        ebb__report(EBB_MISUSE, function, NULL, "it needs a scope: what it returns ends with it");
+    if (!a || !ebb__check_usable(a, function)) return EBB_E_INVALID;
+    return a->bits & STICKY ? ebb_failed(a) : EBB_OK;
+}
+
+/* EBB_OK: what @c lies in is tied to @a, so that it comes home with it. */
+static ebb_status tie(ebb_cleanup *c, ebb_arena *a, const char *function)
+{
+    ebb_status why = ebb__pool_refuses(a, function);
+    if (why != EBB_OK || hold_add(a, c)) return why;
+    c->back = NULL;
+    why = ebb_failed(a);
     return why ? why : EBB_E_MEMORY;
 }
 
@@ -271,7 +280,7 @@ static inline void *lent(ebb_pool *p, item *it, ebb_arena *a, void *site)
 COLD void *ebb__pool_lend(ebb_pool *p, item *it, ebb_arena *a, void *site, ebb_status *ret_why)
 {
     it->hold.run = come_home;
-    ebb_status why = a ? tie(it, a) : EBB_OK;
+    ebb_status why = a ? tie(&it->hold, a, "ebb_pool_acquire") : EBB_OK;
     if (why == EBB_OK) {
         wake(it);
         return lent(p, it, a, site);
@@ -300,10 +309,7 @@ static item *make(ebb_pool *p, bool *ret_fresh, ebb_status *ret_why)
     item *it = ebb__pool_make(p, &why);
     *ret_fresh = it != NULL;
     os_lock(&p->lock);
-    if (!it && ebb__magazines_idle(p)) {
-        ebb__magazines_gather(p);
-        ebb__magazines_settle(p);
-    }
+    if (!it && ebb__magazines_idle(p)) ebb__magazines_gather(p);
     it = counted(p, it ? it : ebb__pool_from_shelf(p));
     os_unlock(&p->lock);
     return it ? it : refused(why, ret_why);
@@ -392,39 +398,51 @@ void *ebb_pool_acquire_by(ebb_pool *p, ebb_arena *a, uint64_t deadline_ns, ebb_s
     ebb_status why = EBB_OK;
     item *it = NULL;
     if (!magazine_pop(p, &it) || p->looks_out) it = take_slowly(p, it, &why);
-    if (!it && why == EBB_E_EXHAUSTED) it = ebb__wait_for(p, deadline_ns, &why);
+    if (!it && why == EBB_E_EXHAUSTED) {
+        why = a ? ebb__pool_refuses(a, "ebb_pool_acquire_by") : EBB_OK; /* rather than in vain */
+        if (why == EBB_OK) it = ebb__wait_for(p, deadline_ns, &why);
+    }
     return it ? ebb__pool_lend(p, it, a, CALLER, ret_why) : refused(why, ret_why);
 }
 
 /* ---- by hand --------------------------------------------------------------------------------- */
 
-static COLD item *not_out(ebb_pool *p, item *it, const char *function, void *site)
+const ebb_pool *ebb__pool_owner(const void *object)
 {
-    const ebb_pool *of = pool_of(it);
-    void *object = object_of(it);
-    if (of == p)
+    const item *it = item_of(object);
+    bool is_item = has_header(object) && it->sign == sign_of(it);
+    return is_item && ebb__pool_is_known(pool_of(it)) ? pool_of(it) : NULL;
+}
+
+COLD void ebb__pool_not_out(const ebb_pool *p, const void *object, const char *function, void *site)
+{
+    const ebb_pool *of = ebb__pool_owner(object);
+    const item *it = item_of(object);
+    const char *name = !p ? "?" : ebb__pool_is_known(p) ? p->name : "destroyed";
+    if (of && of == p)
         ebb__report_named(
-            EBB_MISUSE, function, p->name,
+            EBB_MISUSE, function, name,
             "the object at %p is not out: acquired at %p, it went home at %p (nil: with "
             "its scope); this call is at %p",
             object, it->site, it->home_or_holder, site);
-    else if (ebb__pool_is_known(of))
+    else if (of)
         ebb__report_named(
-            EBB_MISUSE, function, p->name,
+            EBB_MISUSE, function, name,
             "the object at %p is of the pool \"%s\", acquired at %p; this call is at %p", object,
             of->name, it->site, site);
     else
-        ebb__report_named(EBB_MISUSE, function, p->name,
+        ebb__report_named(EBB_MISUSE, function, name,
                           "%p is no pool's object, or its pool is gone; this call is at %p", object,
                           site);
-    return NULL;
 }
 
 /* Out, and perhaps detached. NULL: neither, which has been reported. */
 static item *loan_of(ebb_pool *p, const void *object, const char *function, void *site)
 {
     item *it = item_of(object);
-    return pool_of(it) == p && is_out(it) ? it : not_out(p, it, function, site);
+    if (has_header(object) && pool_of(it) == p && is_out(it)) return it;
+    ebb__pool_not_out(p, object, function, site);
+    return NULL;
 }
 
 static void untie(item *it)
@@ -459,7 +477,7 @@ static COLD void release_slowly(ebb_pool *p, void *object, void *site)
 static inline void release_at(ebb_pool *p, void *object, void *site)
 {
     item *it = item_of(object);
-    if (unlikely(!object) ||
+    if (unlikely(!has_header(object)) ||
         unlikely(atomic_load_explicit(&it->state, memory_order_relaxed) != state_of(p, OUT))) {
         release_slowly(p, object, site);
         return;
@@ -488,26 +506,29 @@ void ebb_pool_discard(ebb_pool *p, void *object)
     throw_away(p, it);
 }
 
-void *ebb_pool_detach(ebb_pool *p, void *object)
+void ebb__pool_detach(ebb_pool *p, item *it)
 {
-    item *it = loan_of(p, object, "ebb_pool_detach", CALLER);
-    if (!it) return NULL;
     untie(it);
     it->home_or_holder = NULL;
-    if (where_is(it) == DETACHED) return object;
+    if (where_is(it) == DETACHED) return;
     os_lock(&p->lock);
     set_state(it, p, DETACHED);
     p->detached++;
     ebb__pool_free_place(p);
     os_unlock(&p->lock);
-    return object;
 }
 
-bool ebb_pool_move(ebb_pool *p, void *object, ebb_arena *to)
+void *ebb_pool_detach(ebb_pool *p, void *object)
 {
-    item *it = loan_of(p, object, "ebb_pool_move", CALLER);
+    item *it = loan_of(p, object, "ebb_pool_detach", CALLER);
+    if (it) ebb__pool_detach(p, it);
+    return it ? object : NULL;
+}
+
+bool ebb__pool_move(item *it, ebb_arena *to, const char *function)
+{
     ebb_cleanup place = EBB_CLEANUP_INIT; /* in the new scope, before the old one is left */
-    if (!it || (to && !ebb_cleanup_add(to, &place, come_home))) return false;
+    if (to && tie(&place, to, function) != EBB_OK) return false;
     untie(it);
     it->home_or_holder = to;
     if (!to) return true;
@@ -516,6 +537,12 @@ bool ebb_pool_move(ebb_pool *p, void *object, ebb_arena *to)
     cleanup_link(at, &it->hold);
     it->hold.run = come_home;
     return true;
+}
+
+bool ebb_pool_move(ebb_pool *p, void *object, ebb_arena *to)
+{
+    item *it = loan_of(p, object, "ebb_pool_move", CALLER);
+    return it && ebb__pool_move(it, to, "ebb_pool_move");
 }
 
 /* ---- references ------------------------------------------------------------------------------ */

@@ -172,7 +172,7 @@ void ebb__magazines_settle(ebb_pool *p)
     for (magazine *m = p->magazines; m; m = m->next) show(p, m, open);
 }
 
-void ebb__magazines_gather(ebb_pool *p)
+void ebb__magazines_close(ebb_pool *p)
 {
     if (!p->magazines) return;
     for (magazine *m = p->magazines; m; m = m->next) show(p, m, false);
@@ -181,6 +181,12 @@ void ebb__magazines_gather(ebb_pool *p)
         while (m->desk && atomic_load_explicit(&m->desk->busy, memory_order_acquire)) os_yield();
         ebb__magazine_spill(p, m, 0);
     }
+}
+
+void ebb__magazines_gather(ebb_pool *p)
+{
+    ebb__magazines_close(p);
+    ebb__magazines_settle(p);
 }
 
 /* ---- fork ------------------------------------------------------------------------------------ */

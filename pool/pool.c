@@ -173,8 +173,19 @@ static size_t unmake_down_to(ebb_pool *p, uint32_t least)
     return n;
 }
 
+static void end(ebb_pool *p)
+{
+    unmake_down_to(p, 0);
+    ebb__pool_unlist(p); /* takes the magazines from all desks, so it comes last */
+    ebb_arena *a = p->arena;
+    ebb_scope_attach(a);
+    ebb_arena_destroy(&a);
+}
+
 ebb_pool *ebb_pool_create(const ebb_pool_params *params, ebb_status *ret_why)
 {
+    static const ebb_pool_params nothing = EBB_POOL_PARAMS_INIT;
+    if (!params) params = &nothing;
     const char *wrong = wrong_with(params), *name = params->name ? params->name : "?";
     if (wrong) {
         ebb__report_named(EBB_MISUSE, "ebb_pool_create", name, "%s", wrong);
@@ -190,9 +201,7 @@ ebb_pool *ebb_pool_create(const ebb_pool_params *params, ebb_status *ret_why)
     }
     ebb__pool_enlist(p);
     if (make_first(p, ret_why)) return p;
-    unmake_down_to(p, 0);
-    ebb__pool_unlist(p); /* takes the magazines from all desks, so it comes last */
-    ebb_arena_destroy(&a);
+    end(p);
     return NULL;
 }
 
@@ -228,7 +237,6 @@ static bool may_end(ebb_pool *p)
 {
     os_lock(&p->lock);
     ebb__magazines_gather(p);
-    ebb__magazines_settle(p);
     uint32_t out = p->exist + p->detached - p->shelf_count - p->aside;
     const entry *e = oldest_out(p);
     uint32_t waits = p->waiting + p->aside;
@@ -250,12 +258,10 @@ void ebb_pool_destroy(ebb_pool **pool)
 {
     ebb_pool *p = *pool;
     *pool = NULL;
-    if (!p || !may_end(p)) return;
-    unmake_down_to(p, 0);
-    ebb__pool_unlist(p); /* takes the magazines from all desks, so it comes last */
-    ebb_arena *a = p->arena;
-    ebb_scope_attach(a);
-    ebb_arena_destroy(&a);
+    if (p && !ebb__pool_is_known(p))
+        ebb__report_named(EBB_MISUSE, "ebb_pool_destroy", "?",
+                          "%p was destroyed already; null every copy of the handle", (void *)p);
+    else if (p && may_end(p)) end(p);
 }
 
 /* ---- capacity -------------------------------------------------------------------------------- */
@@ -264,7 +270,6 @@ static size_t shrink_to(ebb_pool *p, uint32_t least)
 {
     os_lock(&p->lock);
     ebb__magazines_gather(p);
-    ebb__magazines_settle(p);
     for (magazine *m = p->magazines; m; m = m->next) m->most = 0; /* to grow anew */
     os_unlock(&p->lock);
     return unmake_down_to(p, least);

@@ -62,7 +62,7 @@ static supply last_chance(ebb_pool *p)
 {
     supply s = ebb__pool_supply(p);
     if (s.it || s.place || p->first_wait) return s;
-    ebb__magazines_gather(p);
+    ebb__magazines_close(p);
     s.it = ebb__pool_from_shelf(p);
     if (s.it) ebb__magazines_settle(p);
     return s;
@@ -151,10 +151,7 @@ static void scope_ended(ebb_cleanup *c)
 
 static ebb_pool_wait *wait_in(ebb_arena *a)
 {
-    ebb_pool_wait *w =
-        ebb__check_usable(a, "ebb_pool_acquire_async")
-            ? ebb__obtain(a, sizeof *w, _Alignof(ebb_pool_wait), MODE_OPTIONAL, CALLER)
-            : NULL;
+    ebb_pool_wait *w = ebb__obtain(a, sizeof *w, _Alignof(ebb_pool_wait), MODE_OPTIONAL, CALLER);
     if (!w) return NULL;
     memset(w, 0, sizeof *w);
     w->state = OVER;
@@ -165,8 +162,9 @@ ebb_status ebb_pool_acquire_async(ebb_pool *p, ebb_arena *a, const ebb_pool_noti
                                   ebb_pool_wait **ret_wait)
 {
     *ret_wait = NULL;
-    ebb_pool_wait *w = wait_in(a);
-    if (!w) return ebb_failed(a) ? ebb_failed(a) : EBB_E_MEMORY;
+    ebb_status why = ebb__pool_refuses(a, "ebb_pool_acquire_async");
+    ebb_pool_wait *w = why == EBB_OK ? wait_in(a) : NULL;
+    if (!w) return why ? why : EBB_E_MEMORY;
     w->arena = a;
     w->site = CALLER;
     if (notice) w->notice = *notice;
@@ -180,17 +178,37 @@ ebb_status ebb_pool_acquire_async(ebb_pool *p, ebb_arena *a, const ebb_pool_noti
     return state == WAITING ? EBB_E_EXHAUSTED : EBB_OK;
 }
 
+/* A copy of a handle that was taken or cancelled. Its pool may be gone. */
+static bool is_stale(const ebb_pool_wait *w, const char *function)
+{
+    if (likely(w->hold.back != NULL)) return false;
+    ebb__report_named(EBB_MISUSE, function, "?",
+                      "%p was taken or cancelled already; null every copy of the handle",
+                      (const void *)w);
+    return true;
+}
+
+/* Another thread's, before a fork. */
+static void *gone_with_its_thread(ebb_pool_wait *w, ebb_status *ret_why)
+{
+    os_unlock(&w->pool->lock);
+    ebb_cleanup_remove(&w->hold);
+    return refused(EBB_E_INVALID, ret_why);
+}
+
 void *ebb_pool_take(ebb_pool_wait **wait, ebb_status *ret_why)
 {
     ebb_pool_wait *w = *wait;
-    if (!w) return refused(EBB_E_INVALID, ret_why);
+    *wait = NULL;
+    if (!w || is_stale(w, "ebb_pool_take")) return refused(EBB_E_INVALID, ret_why);
     ebb_pool *p = w->pool;
     os_lock(&p->lock);
-    if (w->state == WAITING || w->state == OVER) {
+    if (w->state == OVER) return gone_with_its_thread(w, ret_why);
+    if (w->state == WAITING) {
         os_unlock(&p->lock);
+        *wait = w;
         return refused(EBB_E_EXHAUSTED, ret_why);
     }
-    *wait = NULL;
     item *it = cash(p, w, ret_why);
     ebb_arena *a = w->arena; /* or who has adopted it since, and the wait with it */
     while (a->bits & ADOPTED) a = a->parent;
@@ -202,7 +220,7 @@ void ebb_pool_wait_cancel(ebb_pool_wait **wait)
 {
     ebb_pool_wait *w = *wait;
     *wait = NULL;
-    if (!w) return;
+    if (!w || is_stale(w, "ebb_pool_wait_cancel")) return;
     ebb_cleanup_remove(&w->hold);
     forsake(w);
 }

@@ -287,9 +287,9 @@ void ebb__cache_admit(ebb_cache *c, entry *e, ebb__retired **gone)
 
 /* ---- finding --------------------------------------------------------------------------------- */
 
-enum manner ebb__cache_manner(ebb_arena *a)
+enum manner ebb__cache_manner(ebb_arena *a, const char *function)
 {
-    if (ebb__epoch_enter(a)) return READS;
+    if (ebb__epoch_enter(a, function)) return READS;
     return ebb__is_long_lived(a) ? COUNTS : CANNOT;
 }
 
@@ -326,7 +326,7 @@ static COLD const void *find_counted(ebb_cache *c, ebb_arena *a, const probe *p,
 
 static COLD const void *find_first(ebb_cache *c, ebb_arena *a, const probe *p, bool peek)
 {
-    enum manner how = ebb__cache_manner(a);
+    enum manner how = ebb__cache_manner(a, peek ? "ebb_cache_peek" : "ebb_cache_find");
     if (how == CANNOT) return NULL;
     if (how == COUNTS) return find_counted(c, a, p, peek);
     return peek ? ebb_cache_peek(c, a, p->key) : ebb_cache_find(c, a, p->key);
@@ -494,6 +494,8 @@ static ebb_cache *begin(ebb_arena *home, const ebb_cache_params *params)
 
 ebb_cache *ebb_cache_create(const ebb_cache_params *params, ebb_status *ret_why)
 {
+    static const ebb_cache_params nothing = EBB_CACHE_PARAMS_INIT;
+    if (!params) params = &nothing;
     const char *wrong = why_not(params);
     if (wrong) {
         ebb__report_named(EBB_MISUSE, "ebb_cache_create", params->name ? params->name : "?", "%s",
@@ -514,11 +516,20 @@ ebb_cache *ebb_cache_create(const ebb_cache_params *params, ebb_status *ret_why)
     return c;
 }
 
+/* As far as can be told: its memory is nobody's, or only a ticket keeps that. */
+static bool is_destroyed(const ebb_cache *c)
+{
+    if (ebb_arena_of(c) && c->back) return false;
+    ebb__report_named(EBB_MISUSE, "ebb_cache_destroy", "?",
+                      "%p was destroyed already; null every copy of the handle", (const void *)c);
+    return true;
+}
+
 void ebb_cache_destroy(ebb_cache **cache)
 {
     ebb_cache *c = *cache;
     *cache = NULL;
-    if (!c) return;
+    if (!c || is_destroyed(c)) return;
     os_lock(&c->lock);
     size_t flying = c->flying, waiting = c->waiting;
     os_unlock(&c->lock);

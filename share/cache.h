@@ -192,12 +192,13 @@ static inline void cache_count(ebb_cache *c, bool hit)
 void ebb__flights_report(ebb_cache *c);
 /* With the lock: what is being loaded now is not taken in; @p NULL: none of it is. */
 void ebb__flights_doom(ebb_cache *c, const probe *p);
-/* In a forked child: what other threads load is in their process. */
+/* In a forked child: what other threads load is in their process; a ticket of this one that waited
+   for it has the duty now. */
 void ebb__flights_forked(ebb_cache *c);
 
 /* How a scope is to have what it is given. */
 enum manner { CANNOT, READS, COUNTS };
-enum manner ebb__cache_manner(ebb_arena *a);
+enum manner ebb__cache_manner(ebb_arena *a, const char *function);
 
 /* Around fork: who waits for whom. */
 void ebb__waits_lock(void);

@@ -165,5 +165,6 @@ void ebb__cache_unlist(ebb_cache *c)
     if (c->number < CELLS) numbers &= ~((uint64_t)1 << c->number);
     *c->back = c->next;
     if (c->next) c->next->back = c->back;
+    c->back = NULL;
     os_unlock(&lock);
 }

@@ -206,19 +206,6 @@ void ebb__flights_doom(ebb_cache *c, const probe *p)
         }
 }
 
-void ebb__flights_forked(ebb_cache *c)
-{
-    c->waiting = 0;
-    for (size_t i = 0; i < FLIGHT_LISTS; i++)
-        for (flight *f = c->flights[i], *next; f; f = next) {
-            next = f->next;
-            if (f->owner == ebb__self) continue;
-            flight_unlink(f);
-            c->flying--; /* it never ends; its memory goes with the cache's */
-            c->out--;
-        }
-}
-
 void ebb__flights_report(ebb_cache *c)
 {
     char key[NEAR_TEXT + 1] = "";
@@ -314,6 +301,38 @@ static void abandon(flight *f)
     os_lock(&c->lock);
     pass_on(f);
     os_unlock(&c->lock);
+}
+
+/* ---- fork ------------------------------------------------------------------------------------ */
+
+/* Whoever else waited is not in this process; who does here has a ticket. Nobody is told, since an
+   eventfd is the parent's too. */
+static void inherit(flight *f)
+{
+    for (waiter *w = f->first, *next; w; w = next) {
+        next = w->next;
+        if (w->who != ebb__self) part(f, w);
+    }
+    if (f->owner == ebb__self) return;
+    waiter *heir = f->first;
+    if (heir) {
+        part(f, heir);
+        f->owner = heir->who;
+        heir->state = LOADS;
+        return;
+    }
+    flight_unlink(f);
+    f->cache->flying--; /* it never ends; its memory goes with the cache's */
+    f->cache->out--;
+}
+
+void ebb__flights_forked(ebb_cache *c)
+{
+    for (size_t i = 0; i < FLIGHT_LISTS; i++)
+        for (flight *f = c->flights[i], *next; f; f = next) {
+            next = f->next;
+            inherit(f);
+        }
 }
 
 /* ---- ending a load --------------------------------------------------------------------------- */
@@ -569,13 +588,14 @@ int ebb_cache_load(ebb_cache *c, ebb_arena *a, ebb_key key, const ebb_cache_load
                    const void **ret_root)
 {
     if (is_refused(c, key, "ebb_cache_load")) return EBB_E_INVALID;
+    if (a != &ebb__dead && !ebb__check_usable(a, "ebb_cache_load")) return EBB_E_INVALID;
     const void *root = ebb_cache_find(c, a, key);
     if (root) {
         *ret_root = root;
         return 0;
     }
-    enum manner manner = ebb__thread_get() ? ebb__cache_manner(a) : CANNOT;
-    if (manner == CANNOT) return ebb_failed(a) ? ebb_failed(a) : EBB_E_MEMORY;
+    enum manner manner = ebb__thread_get() ? ebb__cache_manner(a, "ebb_cache_load") : CANNOT;
+    if (manner == CANNOT) return ebb__epoch_refuses(a);
     request q = {
         .cache = c, .arena = a, .probe = probe_of(c, key), .how = how, .counts = manner == COUNTS};
     flight *f = meet(&q);
@@ -608,6 +628,16 @@ static void ticket_end(ebb_ticket *t)
 {
     ebb_cleanup_remove(&t->hold);
     ebb__cache_release(t->cache);
+}
+
+/* A copy of a handle that is over. Its cache may be gone. */
+static bool is_stale(const ebb_ticket *t, const char *function)
+{
+    if (likely(t->hold.back != NULL)) return false;
+    ebb__report_named(EBB_MISUSE, function, "?",
+                      "%p was fulfilled, taken or cancelled already; null every copy of the handle",
+                      (const void *)t);
+    return true;
 }
 
 static ebb_ticket *ticket_in(ebb_cache *c, ebb_arena *a, const ebb_cache_notice *notice)
@@ -646,9 +676,9 @@ ebb_status ebb_cache_claim(ebb_cache *c, ebb_arena *a, ebb_key key, const ebb_ca
 {
     *ret_ticket = NULL;
     if (is_refused(c, key, "ebb_cache_claim")) return EBB_E_INVALID;
-    enum manner manner = ebb__thread_get() ? ebb__cache_manner(a) : CANNOT;
+    enum manner manner = ebb__thread_get() ? ebb__cache_manner(a, "ebb_cache_claim") : CANNOT;
     ebb_ticket *t = manner == CANNOT ? NULL : ticket_in(c, a, notice);
-    if (!t) return ebb_failed(a) ? ebb_failed(a) : EBB_E_MEMORY;
+    if (!t) return ebb__epoch_refuses(a);
     t->wait.counts = manner == COUNTS;
     probe p = probe_of(c, key);
     ebb__retired *gone = NULL;
@@ -672,7 +702,7 @@ static enum state state_of(const ebb_ticket *t)
 
 ebb_arena *ebb_ticket_arena(ebb_ticket *t)
 {
-    if (state_of(t) != LOADS) return NULL;
+    if (is_stale(t, "ebb_ticket_arena") || state_of(t) != LOADS) return NULL;
     if (!t->into) t->into = ebb_shared_begin(t->cache->name);
     return t->into;
 }
@@ -685,20 +715,26 @@ static ebb_arena *arena_of(const ebb_ticket *t)
     return a;
 }
 
+static int fulfil(ebb_ticket *t, int code, const void *root, const void **ret_root)
+{
+    if (!t->into) t->into = ebb_shared_begin(t->cache->name);
+    ebb_shared *value = seal(&t->into, root, &code);
+    outcome got = finish(t->wait.on, code, value, NULL, t->wait.counts);
+    t->wait.state = OVER;
+    ticket_end(t);
+    return give(arena_of(t), &got, ret_root);
+}
+
 const void *ebb_cache_fulfil(ebb_ticket **ticket, int code, const void *root, int *ret_code)
 {
     ebb_ticket *t = *ticket;
     *ticket = NULL;
     int is = EBB_E_INVALID;
     const void *found = NULL;
-    if (t && state_of(t) == LOADS) {
-        if (!t->into) t->into = ebb_shared_begin(t->cache->name);
-        ebb_shared *value = seal(&t->into, root, &code);
-        outcome got = finish(t->wait.on, code, value, NULL, t->wait.counts);
-        t->wait.state = OVER;
-        ticket_end(t);
-        is = give(arena_of(t), &got, &found);
-    } else if (t) {
+    bool stale = !t || is_stale(t, "ebb_cache_fulfil");
+    if (!stale && state_of(t) == LOADS) {
+        is = fulfil(t, code, root, &found);
+    } else if (!stale) {
         ebb__report_named(EBB_MISUSE, "ebb_cache_fulfil", t->cache->name, "%s",
                           "the ticket waits for another's load; it has nothing to fulfil");
         ebb_ticket_cancel(&t);
@@ -710,7 +746,10 @@ const void *ebb_cache_fulfil(ebb_ticket **ticket, int code, const void *root, in
 int ebb_ticket_take(ebb_ticket **ticket, const void **ret_root)
 {
     ebb_ticket *t = *ticket;
-    if (!t) return EBB_E_INVALID;
+    if (!t || is_stale(t, "ebb_ticket_take")) {
+        *ticket = NULL;
+        return EBB_E_INVALID;
+    }
     enum state state = state_of(t);
     if (state == WAITING) return EBB_E_EXHAUSTED;
     if (state == LOADS) return EBB_E_DUPLICATE;
@@ -723,7 +762,7 @@ void ebb_ticket_cancel(ebb_ticket **ticket)
 {
     ebb_ticket *t = *ticket;
     *ticket = NULL;
-    if (!t) return;
+    if (!t || is_stale(t, "ebb_ticket_cancel")) return;
     ebb_cleanup_remove(&t->hold);
     forsake(t);
 }

@@ -144,9 +144,10 @@ static const char *static_name(const ebb_arena *a)
     return p && p->name ? p->name : "?";
 }
 
-bool ebb__epoch_announce(ebb_arena *a)
+bool ebb__epoch_announce(ebb_arena *a, const char *function)
 {
     if (ebb__is_long_lived(a)) return false;
+    if (a != &ebb__dead && !ebb__check_usable(a, function)) return false;
     ebb__reader *r = take();
     if (!r) return false;
     if (!ebb_cleanup_pin(a, &r->pin, ebb__epoch_leave)) {

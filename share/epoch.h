@@ -46,7 +46,7 @@ struct ebb__reader {
 
 /* The cleanup of those that belong to a scope, by which they are found again. */
 void ebb__epoch_leave(ebb_cleanup *pin);
-bool ebb__epoch_announce(ebb_arena *a);
+bool ebb__epoch_announce(ebb_arena *a, const char *function);
 
 /* Whether `a` counts what it reads, because it lives long. Asked seldom, since it takes a while. */
 bool ebb__is_long_lived(const ebb_arena *a);
@@ -60,10 +60,17 @@ static inline bool ebb__epoch_is_in(const ebb_arena *a)
 }
 
 /* What `a` finds from here on stays until it ends or is reset. false: it lives long, and counts;
-   or there is no memory for it to say so. */
-static inline bool ebb__epoch_enter(ebb_arena *a)
+   or there is no memory for it to say so; or it may not be used, which has been reported. */
+static inline bool ebb__epoch_enter(ebb_arena *a, const char *function)
 {
-    return likely(ebb__epoch_is_in(a)) || ebb__epoch_announce(a);
+    return likely(ebb__epoch_is_in(a)) || ebb__epoch_announce(a, function);
+}
+
+/* Why one that does not live long could not enter. */
+static inline ebb_status ebb__epoch_refuses(const ebb_arena *a)
+{
+    if (a != &ebb__dead && !(a->bits & LIVE)) return EBB_E_INVALID;
+    return ebb_failed(a) ? ebb_failed(a) : EBB_E_MEMORY;
 }
 
 /* The same for a moment, and for those who have no scope. NULL: no memory. */

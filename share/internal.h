@@ -35,6 +35,9 @@ struct ebb_shared {
 };
 _Static_assert(sizeof(ebb_shared) <= 256, "a shared object's control block fits EXT_CLASS");
 
+/* false: it has ended, which has been reported. */
+bool ebb__shared_check(const ebb_shared *s, const char *function);
+
 /* One or two halves more. false: it has ended, which has been reported. */
 bool ebb__shared_add(ebb_shared *s, uint64_t what, const char *function);
 

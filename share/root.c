@@ -68,7 +68,7 @@ static COLD const void *get_counted(ebb_root *root, ebb_arena *a, ebb_status *re
     if (!s) return say(ret_why, EBB_OK, NULL);
     if (has_pinned(a, s)) return say(ret_why, EBB_OK, s->root);
     ebb__reader *r = ebb__is_long_lived(a) ? ebb__epoch_begin() : NULL;
-    if (!r) return say(ret_why, EBB_E_MEMORY, NULL);
+    if (!r) return say(ret_why, ebb__epoch_refuses(a), NULL);
     s = now_in(root);
     bool is_valid = !s || has_pinned(a, s) || pin(s, a);
     const void *result = s && is_valid ? s->root : NULL;
@@ -80,7 +80,7 @@ static COLD const void *get_counted(ebb_root *root, ebb_arena *a, ebb_status *re
 
 const void *ebb_root_get(ebb_root *root, ebb_arena *a, ebb_status *ret_why)
 {
-    if (unlikely(!ebb__epoch_enter(a))) return get_counted(root, a, ret_why);
+    if (unlikely(!ebb__epoch_enter(a, "ebb_root_get"))) return get_counted(root, a, ret_why);
     const ebb_shared *s = now_in(root);
     return say(ret_why, EBB_OK, likely(s != NULL) ? s->root : NULL);
 }
@@ -106,6 +106,7 @@ static void drop_replaced(ebb__retired *g)
 
 bool ebb_root_set(ebb_root *root, ebb_shared **s)
 {
+    if (*s && !ebb__shared_check(*s, "ebb_root_set")) return false;
     replaced *r = ebb__cache_pop(EXT_CLASS);
     if (!r) return false;
     ebb_shared *old = __atomic_exchange_n(&root->ebb__now, *s, __ATOMIC_SEQ_CST);

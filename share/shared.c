@@ -98,13 +98,22 @@ static void unlist(ebb_shared *s)
     os_unlock(&lock);
 }
 
-static ebb_status may_seal(ebb_arena *a)
+/* A request's: it ends before who reads the root does. */
+static bool is_in_another_scope(const ebb_arena *a, const void *root)
+{
+    const ebb_arena *of = ebb_arena_of(root);
+    return of && of != a && (of->bits & SCOPE);
+}
+
+static ebb_status may_seal(ebb_arena *a, const void *root)
 {
     if (a == &ebb__dead) return EBB_E_MEMORY;
-    if (!ebb__check_usable(a, "ebb_shared_seal")) return EBB_E_INVALID;
-    const char *why = ebb__seal_refuses(a);
+    if (a && !ebb__check_usable(a, "ebb_shared_seal")) return EBB_E_INVALID;
+    const char *why = a ? ebb__seal_refuses(a) : "there is no arena, or it was sealed already";
     if (!why && ebb__epoch_is_in(a))
         why = "it has read from a root or a cache; build in ebb_shared_begin's arena";
+    if (!why && !ebb_failed(a) && is_in_another_scope(a, root))
+        why = "the root is not in it, but in a scope, which ends; build all in this arena";
     if (!why) return ebb_failed(a);
     ebb__report(EBB_MISUSE, "ebb_shared_seal", a, "%s", why);
     return EBB_E_INVALID;
@@ -118,7 +127,7 @@ static size_t bytes_of(const ebb_arena *a)
 ebb_shared *ebb_shared_seal(ebb_arena **handle, const void *root, ebb_status *ret_why)
 {
     ebb_arena *a = *handle;
-    ebb_status why = may_seal(a);
+    ebb_status why = may_seal(a, root);
     ebb_shared *s = why == EBB_OK ? ebb__cache_pop(EXT_CLASS) : NULL;
     if (!s) {
         if (ret_why) *ret_why = why != EBB_OK ? why : EBB_E_MEMORY;
@@ -156,6 +165,11 @@ static COLD void stick(ebb_shared *s, uint32_t held, const char *function)
                 "held 2^31 times: drops are missing; it will never end");
 }
 
+bool ebb__shared_check(const ebb_shared *s, const char *function)
+{
+    return likely(s->mark == ALIVE) || report_ended(function);
+}
+
 bool ebb__shared_add(ebb_shared *s, uint64_t what, const char *function)
 {
     if (unlikely(s->mark != ALIVE)) return report_ended(function);
@@ -184,9 +198,22 @@ bool ebb__shared_try_hold(ebb_shared *s)
     return false;
 }
 
+/* An object that is alive has one itself. */
+static COLD void report_weak(ebb_shared *s)
+{
+    atomic_fetch_add_explicit(&s->weak, 1, memory_order_relaxed);
+    ebb__report(EBB_MISUSE, "ebb_weak_drop", s->mark == ALIVE ? s->arena : NULL,
+                "more weak references were dropped than there were; get one for whoever drops it");
+}
+
 static void weak_let_go(ebb_shared *s)
 {
-    if (atomic_fetch_sub_explicit(&s->weak, 1, memory_order_acq_rel) != 1) return;
+    uint32_t held = atomic_fetch_sub_explicit(&s->weak, 1, memory_order_acq_rel);
+    if (likely(held > 1)) return;
+    if (unlikely(held == 0) || unlikely(s->mark == ALIVE)) {
+        report_weak(s);
+        return;
+    }
     atomic_fetch_sub_explicit(&blocks, 1, memory_order_relaxed);
     ebb__cache_push(EXT_CLASS, s);
 }

@@ -16,9 +16,9 @@
  * and where they outlive the scope (ebb_buf_move, ebb_buf_detach).
  *
  * A pool has size classes, each four times the one before; each class is an object pool
- * (ebb/pool.h), from which come the magazines of threads, waiting, the reports of what is released
- * twice, and EBB_POOL=off. A buffer grows as it is written, and belongs to the class that it was
- * lent from.
+ * (ebb/pool.h), from which come the magazines of threads, the reports of what is released twice,
+ * and EBB_POOL=off. A buffer grows as it is written, and belongs to the class that it was lent
+ * from.
  *
  * So that one large answer does not make every buffer large, a class keeps a histogram of how many
  * bytes were really used, in which old uses fade. A buffer above twice the 95th percentile of it,
@@ -47,17 +47,20 @@ extern "C" {
 typedef struct ebb_bufpool ebb_bufpool;
 
 /** A buffer that is lent. `ptr` holds `len` bytes, and has room for `cap`; the bytes behind `len`
-    are what somebody left there. You may write into them, and set `len` up to `cap`.
+    are what somebody left there. You may write into them, and set `len` up to `cap`. While a
+    builder has it, both are 0. Once it is home both are 0 too, so that the first append to it then
+    is reported, until it is lent again: what is kept for longer is kept as an ebb_buf_ref.
     Handoff: of the thread that holds its scope. */
 typedef struct ebb_buf {
     char *ptr; /**< changes as it grows */
     size_t len, cap;
     /* private */
     size_t ebb__peak, ebb__lent; /* most used before it was cleared; capacity when lent */
+    size_t ebb__bytes;           /* capacity, whatever `cap` says */
     ebb_arena *ebb__arena;
     void *ebb__class;
     uint32_t ebb__random;
-    bool ebb__building;
+    bool ebb__building, ebb__spoilt; /* a builder has it; one has failed */
 } ebb_buf;
 
 /** What a pool is to be like: EBB_BUFPOOL_PARAMS_INIT, or zeroes, which mean what the comments
@@ -99,24 +102,28 @@ EBB_API ebb_bufpool *ebb_bufpool_create(const ebb_bufpool_params *params, ebb_st
 
 /**
  * Destroy all buffers and the pool, and null the handle. As with ebb_pool_destroy all must be home:
- * else that is misuse, reported with who holds the oldest, and what is out still goes home to it.
+ * else that is misuse, reported for each class with who holds the oldest; nothing is destroyed
+ * then, and what is out still goes home to it. A second time through a copy of the handle is misuse
+ * too.
  * Threads: no other may be using the pool.
  */
 EBB_API void ebb_bufpool_destroy(ebb_bufpool **bufpool);
 
-/** Destroy idle buffers down to min_count. Return how many. Cost: a lock a class, and the
-    destroys. */
+/** Destroy idle buffers, those in other threads' magazines included: all but min_count of the
+    smallest class. Return how many. Cost: a lock a class, and the destroys. */
 EBB_API size_t ebb_bufpool_trim(ebb_bufpool *bufpool);
 
 /**
  * Return the pool of the whole process: classes of 1, 4, 16 and 64 KiB, any number of buffers,
- * 64 MiB kept. The first call makes it. static, until ebb_bufpool_shared_destroy.
- * Fails: NULL: no memory.
+ * 64 MiB kept. The first call makes it; ebb_trim trims it. static, until
+ * ebb_bufpool_shared_destroy.
+ * Fails: NULL: no memory. Threads: any.
  */
 EBB_API ebb_bufpool *ebb_bufpool_shared(void);
 
-/** Destroy the pool of the process, as ebb_bufpool_destroy does, for leak checkers. The next call
-    of ebb_bufpool_shared makes another. */
+/** Destroy the pool of the process, as ebb_bufpool_destroy does, for leak checkers; nothing, if
+    there is none. The next call of ebb_bufpool_shared makes another, even where this one was
+    refused. Threads: no other may be using it, nor be in ebb_trim. */
 EBB_API void ebb_bufpool_shared_destroy(void);
 
 /* ---- borrowing ------------------------------------------------------------------------------- */
@@ -127,22 +134,25 @@ EBB_API void ebb_bufpool_shared_destroy(void);
  * is reset, or rewinds past this moment, unless it was released before. @a NULL: it is out until
  * ebb_buf_release.
  * Fails: NULL, and *@ret_why (may be NULL): EBB_E_EXHAUSTED (max_count of that class are out),
- * EBB_E_MEMORY, or what ebb_failed(@a) says. @a is as it was: this neither sticks nor jumps.
+ * EBB_E_MEMORY, what ebb_failed(@a) says if @a sticks to it, or EBB_E_INVALID, with a misuse report:
+ * @a has ended. @a is as it was: this neither sticks nor jumps.
  * Cost: constant, from the thread's magazine; else a lock, or making one.
  * Threads: the holder of @a.
  */
 EBB_API ebb_buf *ebb_bufpool_acquire(ebb_bufpool *bufpool, ebb_arena *a, size_t at_least,
                                      ebb_status *ret_why);
 
-/** As ebb_bufpool_acquire, of 1 KiB, from ebb_bufpool_shared(). */
+/** As ebb_bufpool_acquire, of 1 KiB, from ebb_bufpool_shared(); EBB_E_MEMORY also where that could
+    not be made. */
 EBB_API ebb_buf *ebb_bufpool_small(ebb_arena *a, ebb_status *ret_why);
 
-/** As ebb_bufpool_acquire, of 64 KiB, from ebb_bufpool_shared(). */
+/** As ebb_bufpool_small, of 64 KiB. */
 EBB_API ebb_buf *ebb_bufpool_large(ebb_arena *a, ebb_status *ret_why);
 
 /**
- * Send @b home before its scope ends. NULL is ignored. What is not out is misuse, reported with
- * where it was acquired and where it was released before.
+ * Send @b home before its scope ends. NULL is ignored. What is not out, or no buffer, is misuse,
+ * reported as by ebb_pool_release. That it has been lent again meanwhile is not told by this, but
+ * by a reference (ebb_buf_ref).
  * Lifetime: @b and its bytes are dead. Cost: constant.
  * Threads: the holder of its scope; any, if it was acquired for none.
  */
@@ -150,7 +160,7 @@ EBB_API void ebb_buf_release(ebb_buf *b);
 
 /**
  * Lend @b to @to instead, from this moment of @to on; NULL: to nobody's scope.
- * Fails: false, nothing changed: @to has no memory or has failed, or @b is not out (misuse).
+ * Fails: false, nothing changed: as ebb_pool_move.
  * Threads: the holder of both scopes.
  */
 EBB_API bool ebb_buf_move(ebb_buf *b, ebb_arena *to);
@@ -158,22 +168,46 @@ EBB_API bool ebb_buf_move(ebb_buf *b, ebb_arena *to);
 /**
  * Take @b out of its scope and of the pool's max_count, to be kept for long. Return @b; NULL: it is
  * not out (misuse).
- * Lifetime: until ebb_buf_release, before the pool is destroyed.
+ * Lifetime: until ebb_buf_release, or the end of a scope that it is moved to, before the pool is
+ * destroyed.
  * Threads: as ebb_buf_release.
  */
 EBB_API ebb_buf *ebb_buf_detach(ebb_buf *b);
+
+/* ---- references ------------------------------------------------------------------------------ */
+
+/** A loan of a buffer, told from the later loans of the same buffer. */
+typedef struct ebb_buf_ref {
+    ebb_buf *buf;
+    uint64_t ebb__loan; /* private */
+    uint32_t ebb__number, ebb__class;
+} ebb_buf_ref;
+
+/** Return a reference to the present loan of @b, detached or not; of what is not out (misuse), one
+    to nothing. It holds nothing, and may be copied and forgotten. Threads: as ebb_buf_release. */
+EBB_API ebb_buf_ref ebb_buf_ref_to(ebb_buf *b);
+
+/**
+ * Return the buffer if @ref's loan still lasts; NULL if it has gone home to @bufpool since, whoever
+ * has it now, or was destroyed. As ebb_pool_ref_get; of a buffer of ebb_bufpool_small or
+ * ebb_bufpool_large give ebb_bufpool_shared().
+ * Cost: a lock. Threads: any; but that it lasts is certain only to who holds its scope.
+ */
+EBB_API ebb_buf *ebb_buf_ref_get(ebb_bufpool *bufpool, ebb_buf_ref ref);
 
 /* ---- bytes ----------------------------------------------------------------------------------- */
 
 /**
  * Make room for @size bytes behind b->len; growing doubles the capacity at least.
  * Lifetime: b->ptr may change; pointers to its bytes are then dead.
- * Fails: false: no memory, or the sum overflows, or a builder has it; @b is unchanged.
+ * Fails: false: no memory, or the sum overflows, or a builder has it, or, with a misuse report, it
+ * is not out; @b is unchanged.
  * Cost: amortised O(1) a byte.
  */
 EBB_API bool ebb_buf_reserve(ebb_buf *b, size_t size);
 
-/** Append @size bytes at @data (borrowed; not of this buffer). Fails as ebb_buf_reserve. */
+/** Append @size bytes at @data (borrowed; not of this buffer; NULL if @size is 0). Fails as
+    ebb_buf_reserve, where it has no room for them. */
 static inline bool ebb_buf_append(ebb_buf *b, const void *data, size_t size)
 {
     if (size > b->cap - b->len && !ebb_buf_reserve(b, size)) return false;
@@ -189,7 +223,7 @@ static inline void ebb_buf_clear(ebb_buf *b)
     b->len = 0;
 }
 
-/** Return a view of the bytes; until the buffer grows or goes home. */
+/** Return a view of the bytes; until the buffer grows, is written to or goes home. */
 static inline ebb_str ebb_buf_view(const ebb_buf *b)
 {
     ebb_str s;
@@ -202,9 +236,13 @@ static inline ebb_str ebb_buf_view(const ebb_buf *b)
 
 /**
  * Return a builder that goes on behind the bytes of @b, in its storage; when it grows, the buffer
- * does. Until ebb_buf_finish, append by it alone. Never by ebb_builder_finish, which ends the
- * buffer's use as such: it is then, as when nobody finishes, let go when it comes home.
- * In scope of @b. Threads: the holder of @b's scope.
+ * does. Until ebb_buf_finish append by it alone: @b is as if it were empty, and refuses. Never end
+ * it by ebb_builder_finish: the buffer then stays so, as when nobody finishes, and is let go when
+ * it comes home.
+ * In scope of @b. Where there is no memory to grow the builder fails; it never jumps.
+ * Fails: a builder that has failed, where an earlier one has; or with a misuse report, where @b is
+ * not out, or a builder has it.
+ * Threads: the holder of @b's scope.
  */
 EBB_API ebb_builder ebb_buf_builder(ebb_buf *b);
 
@@ -214,7 +252,8 @@ EBB_API ebb_builder ebb_buf_builder(ebb_buf *b);
  * Lifetime: as ebb_buf_view. @text is over.
  * Fails: {NULL, 0} when an append to @text has failed, or there was no memory for the NUL. @b then
  * has what was appended before; in the first case it grows no more, and is let go when it comes
- * home.
+ * home. With a misuse report, {NULL, 0} and nothing changed: @text is not the builder that @b has.
+ * Threads: the holder of @b's scope.
  */
 EBB_API ebb_str ebb_buf_finish(ebb_buf *b, ebb_builder *text);
 
@@ -244,7 +283,8 @@ typedef struct ebb_bufpool_stats {
     Threads: any. */
 EBB_API void ebb_bufpool_get_stats(ebb_bufpool *bufpool, ebb_bufpool_stats *ret_stats);
 
-/** Call @fn for each buffer that is out, with where it was acquired; see ebb_pool_each_out. */
+/** Call @fn for each buffer that is out, with where it was acquired, while its class is locked: it
+    must not call Ebb; see ebb_pool_each_out. Threads: any. */
 EBB_API void ebb_bufpool_each_out(ebb_bufpool *bufpool,
                                   void (*fn)(void *ctx, const void *buf, const void *site),
                                   void *ctx);

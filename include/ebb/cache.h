@@ -30,7 +30,8 @@
  * it.
  *
  * Fork: the child has a copy of the cache; loads of other threads are not in it, and are begun
- * anew. Scopes of other threads that were reading never end there, so what is given up after the
+ * anew: a ticket of the forking thread that waited for one has the duty now, which nobody tells it
+ * (an eventfd is the parent's too), so ask by ebb_ticket_take. Scopes of other threads that were reading never end there, so what is given up after the
  * fork waits in the child for good: a child that goes on for long is better made by exec.
  *
  * Not for what only one request needs, nor for what must be the newest at each look: an entry is as
@@ -60,7 +61,8 @@ typedef struct ebb_key {
 
 extern EBB_API const char ebb__no_text[1], ebb__no_key[1];
 
-/** A text as a key; copied by the cache. Its bytes may be any. */
+/** A text as a key. Its bytes, which may be any, are borrowed by the call that is given the key;
+    what is loaded has a copy. */
 static inline ebb_key ebb_key_str(ebb_str text)
 {
     ebb_key key;
@@ -78,8 +80,8 @@ static inline ebb_key ebb_key_u64(uint64_t number)
     return key;
 }
 
-/** A symbol as a key. One that is local to a request means nothing to others: calls refuse it
-    (promote it first, see ebb_sym_promote). */
+/** A symbol as a key. One that is local to a request means nothing to others: loads and claims
+    refuse it (promote it first, see ebb_sym_promote), and nothing is found under it. */
 static inline ebb_key ebb_key_sym(ebb_sym sym)
 {
     ebb_key key;
@@ -149,15 +151,18 @@ typedef struct ebb_cache_params {
 
 /**
  * Return a new, empty cache. Copies *@params, keeps its clock_ctx.
+ * Lifetime: until ebb_cache_destroy.
  * Fails: NULL, and *@ret_why (may be NULL): EBB_E_INVALID, with a misuse report: no limit at all,
- * or an unknown policy; EBB_E_MEMORY.
+ * an unknown policy or when_full; EBB_E_MEMORY.
  */
 EBB_API ebb_cache *ebb_cache_create(const ebb_cache_params *params, ebb_status *ret_why);
 
 /**
- * Empty and destroy it. What scopes have found in it stays theirs until they end. Loads must be
- * over: else that is misuse, reported with how many there are and what one of them is named; the
- * handle is nulled all the same, and the cache lives on.
+ * Empty and destroy it, and null the handle. What scopes have found in it stays theirs until they
+ * end. Loads must be over, and nobody wait for one (a ticket whose load is over may still be
+ * taken): else that is misuse, reported with how many there are and what one of them is named; the
+ * handle is nulled all the same, and the cache lives on. A second time through a copy of the handle
+ * is misuse too.
  * Threads: no other may be using the cache.
  */
 EBB_API void ebb_cache_destroy(ebb_cache **c);
@@ -166,7 +171,9 @@ EBB_API void ebb_cache_destroy(ebb_cache **c);
 
 /**
  * Return the root of the value of @key, valid until @a ends or is reset (a rewind leaves it); NULL:
- * there is none, it has expired, or @a has no memory to say that it reads.
+ * there is none, or only a remembered failure; it has expired; the key is of the other sort, or a
+ * request's own symbol; @a has no memory to say that it reads, or has ended (misuse). This neither
+ * sticks nor jumps.
  * Cost: a hash and a look-up, without a lock; the first of a scope some 20 ns more. A scope whose
  * profile is `long_lived` counts the value instead, as ebb_shared_hold_for does.
  * Threads: the holder of @a.
@@ -180,14 +187,17 @@ EBB_API const void *ebb_cache_peek(ebb_cache *c, ebb_arena *a, ebb_key key);
 
 /**
  * Make the value of @key in @into, an arena of its own, which is current meanwhile (for the hooks
- * of libraries), and set *@ret_root, which is not NULL; return 0. Or return what stands in the way:
- * a code of yours, above 0, or a negative ebb_status. It may find and load other keys, of this and
- * other caches. It may leave by ebb_raise: one of those who wait then loads instead.
+ * of libraries), and set *@ret_root, which is not NULL and lies in @into or is static; return 0.
+ * Or return what stands in the way: a code of yours, above 0, or a negative ebb_status. @into is
+ * the cache's, to seal or to destroy; inside it allocation never returns NULL, as in ebb_try. @key
+ * is borrowed. It is called with no lock held, and may find and load other keys, of this and other
+ * caches, and take keys out, its own too. To leave for an ebb_try outside, it may ebb_raise: one of
+ * those who wait then loads instead.
  */
 typedef int ebb_cache_fn(void *ctx, ebb_arena *into, ebb_key key, const void **ret_root);
 
 typedef struct ebb_cache_load_params {
-    ebb_cache_fn *fn;
+    ebb_cache_fn *fn;     /**< not NULL */
     void *ctx;            /**< borrowed, for fn */
     uint64_t deadline_ns; /**< on ebb_clock_ns: who waits for another's load, or for room, gives up
                                then; UINT64_MAX: never. fn itself is not interrupted */
@@ -199,7 +209,9 @@ typedef struct ebb_cache_load_params {
  * Fails: what fn returned, here or there; the code of a remembered failure; EBB_E_TIMEOUT;
  * EBB_E_MEMORY; EBB_E_CYCLE: this thread is loading this key already, or waiting would close a ring
  * of loads that wait for each other; EBB_E_EXHAUSTED (see ebb_when_full); EBB_E_INVALID, with a
- * misuse report: the key is a request's own symbol, or not of the cache's sort.
+ * misuse report: the key is a request's own symbol, or not of the cache's sort; @a has ended; or
+ * what the loader made can't be sealed (see ebb_shared_seal), or is nothing. None of them sticks to
+ * @a, nor jumps.
  * Threads: the holder of @a. Blocks where another loads: event loops want ebb_cache_claim.
  */
 EBB_API int ebb_cache_load(ebb_cache *c, ebb_arena *a, ebb_key key,
@@ -228,22 +240,26 @@ typedef struct ebb_cache_notice {
  * ebb_cache_load returns its code). EBB_E_EXHAUSTED: another is loading; *@ret_ticket waits, and
  * @notice (copied; NULL: none) says once when there is news: see ebb_ticket_take.
  * ebb_ticket_cancel, or the scope's end, gives up waiting. A blocking load of the same key on the
- * thread that claimed it gets EBB_E_CYCLE.
- * Fails: EBB_E_MEMORY, EBB_E_INVALID, as for ebb_cache_load; *@ret_ticket is NULL.
+ * thread that claimed it gets EBB_E_CYCLE. Where @a is adopted, the ticket moves to who adopts it.
+ * Fails: EBB_E_MEMORY, ebb_failed(@a), or EBB_E_INVALID as for ebb_cache_load; *@ret_ticket is
+ * NULL, as with EBB_E_DUPLICATE.
  * Threads: the holder of @a.
  */
 EBB_API ebb_status ebb_cache_claim(ebb_cache *c, ebb_arena *a, ebb_key key,
                                    const ebb_cache_notice *notice, ebb_ticket **ret_ticket);
 
-/** Return the arena to build in; it is the ticket's. NULL: the ticket waits, or what it waited for
-    has come. As ebb_shared_begin, never NULL if the duty is the ticket's. */
+/** Return the arena to build in; it is the ticket's, and ends with it. NULL: the ticket waits, or
+    what it waited for has come. As ebb_shared_begin, never NULL if the duty is the ticket's. Of a
+    copy of a ticket that is over all calls are misuse, reported as long as its scope goes on.
+    Threads: the holder of its scope. */
 EBB_API ebb_arena *ebb_ticket_arena(ebb_ticket *t);
 
 /**
  * End the load of *@ticket, and null it: @code 0, and @root, in the ticket's arena or static, is
  * the value; else a failure, as a loader's. Return the root, valid for the ticket's scope as
- * ebb_cache_find's; NULL: it was a failure, or *@ret_code (may be NULL) says what went wrong. With
- * EBB_FULL_WAIT it does not wait, and the value is not taken in.
+ * ebb_cache_find's; NULL: it was a failure, or went wrong. *@ret_code (may be NULL) is what
+ * ebb_cache_load would have returned; EBB_E_INVALID also, where *@ticket is NULL, or (misuse)
+ * waits, which gives it up. With EBB_FULL_WAIT it does not wait, and the value is not taken in.
  * Threads: the holder of its scope.
  */
 EBB_API const void *ebb_cache_fulfil(ebb_ticket **ticket, int code, const void *root,
@@ -253,26 +269,28 @@ EBB_API const void *ebb_cache_fulfil(ebb_ticket **ticket, int code, const void *
  * Ask what *@ticket has come to. EBB_E_EXHAUSTED: it goes on waiting. EBB_E_DUPLICATE: who was
  * loading has given up, and the duty is its own now: build in ebb_ticket_arena, and fulfil it. All
  * else is what ebb_cache_load would have returned there, *@ret_root included; *@ticket is over, and
- * nulled.
+ * nulled. EBB_E_INVALID also, where it is NULL.
  * Threads: the holder of its scope.
  */
 EBB_API int ebb_ticket_take(ebb_ticket **ticket, const void **ret_root);
 
-/** Give up *@ticket, and null it: a duty passes to one who waits. */
+/** Give up *@ticket, and null it; NULL: nothing. A duty passes to one who waits. Threads: the
+    holder of its scope. */
 EBB_API void ebb_ticket_cancel(ebb_ticket **ticket);
 
 /* ---- taking out ------------------------------------------------------------------------------ */
 
 /** Take out the value of @key, or the failure that is remembered for it. A load that is under way
-    ends for those who wait, but is not taken in. Return whether there was one. */
+    ends for those who wait, but is not taken in. Who has found it reads on. Return whether there
+    was one. */
 EBB_API bool ebb_cache_remove(ebb_cache *c, ebb_key key);
 
-/** Take out all; as ebb_cache_remove for loads. */
+/** Take out all, remembered failures too; as ebb_cache_remove for loads. */
 EBB_API void ebb_cache_clear(ebb_cache *c);
 
 /** Take out each value for which @is returns true. It is called with a part of the cache locked,
-    and must not call Ebb. Return how many. Loads under way will not be taken in: their values are
-    not there to be asked about.
+    and must not call Ebb. Return how many. Remembered failures stay. Loads under way will not be
+    taken in: their values are not there to be asked about.
     Cost: O(entries). */
 EBB_API size_t ebb_cache_invalidate(ebb_cache *c,
                                     bool (*is)(void *ctx, ebb_key key, const void *root),
@@ -304,7 +322,7 @@ typedef struct ebb_cache_stats {
 /** Fill *@ret_stats. Cost: a lock for each part. Threads: any. */
 EBB_API void ebb_cache_get_stats(ebb_cache *c, ebb_cache_stats *ret_stats);
 
-/** Return the name, as copied. */
+/** Return the name, as copied. Lifetime: the cache's. Threads: any. */
 EBB_API const char *ebb_cache_name(const ebb_cache *c);
 
 #ifdef __cplusplus

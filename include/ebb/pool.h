@@ -59,13 +59,14 @@ typedef struct ebb_pool ebb_pool;
  * What a pool is to be like: EBB_POOL_PARAMS_INIT, or zeroes, which mean what the comments say.
  *
  * Each hook may be NULL. They get @ctx and the object, and are called with no lock held by the
- * thread that acquires, releases, ends the scope, trims or destroys. They may use anything of Ebb
- * but this pool (which is in the middle of something) and must not leave by ebb_raise or longjmp.
+ * thread that creates the pool, acquires, releases, ends the scope, lowers the maximum, trims or
+ * destroys; on several threads at once, each for another object. They may use anything of Ebb but
+ * this pool (which is in the middle of something) and must not leave by ebb_raise or longjmp.
  */
 typedef struct ebb_pool_params {
     const char *name;  /**< for reports and statistics; copied, up to 47 bytes; NULL: "?" */
     size_t size;       /**< bytes of an object; at least 1 */
-    size_t align;      /**< a power of two up to 4096; all have at least 64 */
+    size_t align;      /**< a power of two up to 4096, or 0; all have at least 64 */
     uint32_t min_size; /**< made by ebb_pool_create; shrinking leaves so many, idle and in use */
     uint32_t max_size; /**< at most so many exist, idle and in use; 0: 2^31 */
     uint32_t idle_ms;  /**< what lay in the depot unused for about so long is destroyed, a few at a
@@ -104,10 +105,12 @@ typedef struct ebb_pool_params {
 EBB_API ebb_pool *ebb_pool_create(const ebb_pool_params *params, ebb_status *ret_why);
 
 /**
- * Destroy all objects and the pool. All must be home, and nobody be waiting: else that is misuse,
- * reported with how many are out, who holds the oldest and where it was acquired. The handle is
- * nulled all the same; the pool lives on, and what is out goes home to it. (To make threads that
- * wait leave, give them deadlines.)
+ * Destroy all objects and the pool, and null the handle. All must be home, and nobody be waiting:
+ * else that is misuse, reported with how many are out (detached ones included), who holds the
+ * oldest and where it was acquired. The handle is nulled all the same; the pool lives on, and what
+ * is out goes home to it. (To make threads that wait leave, give them deadlines.) To use a copy of
+ * the handle of a destroyed pool is misuse that this function and ebb_pool_release report, as long
+ * as its memory is not taken by something else; other calls do not notice.
  * Threads: no other may be using the pool.
  */
 EBB_API void ebb_pool_destroy(ebb_pool **pool);
@@ -133,8 +136,9 @@ EBB_API bool ebb_pool_set_max(ebb_pool *pool, uint32_t max_size);
  * moment, unless it was released before. @a NULL: it is out until ebb_pool_release.
  * Its bytes are as create or reset left them.
  * Fails: NULL, and *@ret_why (may be NULL): EBB_E_EXHAUSTED (all are in use), EBB_E_REFUSED (create
- * said no, and none is idle), EBB_E_MEMORY, or what ebb_failed(@a) says if @a has failed and sticks
- * to it. @a is as it was: this neither sticks nor jumps.
+ * said no, and none is idle), EBB_E_MEMORY, what ebb_failed(@a) says if @a has failed and sticks to
+ * it, or EBB_E_INVALID, with a misuse report: @a has ended. @a is as it was: this neither sticks
+ * nor jumps.
  * Cost: constant, from the thread's magazine; else a lock, or a create.
  * Threads: the holder of @a.
  */
@@ -142,9 +146,11 @@ EBB_API void *ebb_pool_acquire(ebb_pool *pool, ebb_arena *a, ebb_status *ret_why
 
 /**
  * As ebb_pool_acquire, but when all are out wait for one, behind those who wait already, until
- * ebb_clock_ns() reaches @deadline_ns; UINT64_MAX: for ever; a deadline that has passed: as
- * ebb_pool_acquire.
- * Fails: EBB_E_TIMEOUT in place of EBB_E_EXHAUSTED.
+ * ebb_clock_ns() reaches @deadline_ns; UINT64_MAX: for ever; a deadline that has passed: not at
+ * all.
+ * Fails: as ebb_pool_acquire, but EBB_E_TIMEOUT in place of EBB_E_EXHAUSTED. For a scope that can't
+ * have one it does not wait.
+ * Threads: the holder of @a. Blocks: event loops want ebb_pool_acquire_async.
  */
 EBB_API void *ebb_pool_acquire_by(ebb_pool *pool, ebb_arena *a, uint64_t deadline_ns,
                                   ebb_status *ret_why);
@@ -169,9 +175,10 @@ typedef struct ebb_pool_notice {
  * by ebb_pool_take) says so, once. In both cases *@ret_wait is what ebb_pool_take wants.
  * Lifetime: *@ret_wait is in scope of @a: with it goes the place in the queue, or the object that
  * was set aside. After ebb_pool_take has not said EBB_E_EXHAUSTED, or ebb_pool_wait_cancel, it is
- * gone.
- * Fails: EBB_E_MEMORY, or ebb_failed(@a), with *@ret_wait NULL and @a as it was.
- * Threads: the holder of @a, which is not NULL.
+ * gone. Where @a is adopted, it moves to who adopts it.
+ * Fails: EBB_E_MEMORY, ebb_failed(@a) if @a sticks to it, or EBB_E_INVALID, with a misuse report:
+ * @a is NULL, or has ended. *@ret_wait is then NULL, and @a as it was.
+ * Threads: the holder of @a.
  */
 EBB_API ebb_status ebb_pool_acquire_async(ebb_pool *pool, ebb_arena *a,
                                           const ebb_pool_notice *notice, ebb_pool_wait **ret_wait);
@@ -179,37 +186,42 @@ EBB_API ebb_status ebb_pool_acquire_async(ebb_pool *pool, ebb_arena *a,
 /**
  * Take what was set aside for *@wait for its arena, as ebb_pool_acquire does (a rewind past this
  * moment sends it home), and null *@wait.
- * Fails: NULL, and *@ret_why (may be NULL): EBB_E_EXHAUSTED: nothing yet, *@wait goes on waiting;
- * EBB_E_INVALID: *@wait is NULL. Any other: *@wait is over and nulled, and what was set aside goes
- * to the next: EBB_E_REFUSED (a free place was set aside, and create said no), EBB_E_MEMORY or
- * ebb_failed of its arena.
+ * Fails: NULL, and *@ret_why (may be NULL): EBB_E_EXHAUSTED: nothing yet, *@wait goes on waiting.
+ * Any other: *@wait is over and nulled, and what was set aside goes to the next: EBB_E_REFUSED (a
+ * free place was set aside, and create said no), EBB_E_MEMORY or ebb_failed of its arena;
+ * EBB_E_INVALID: *@wait is NULL, or was another thread's before a fork; or, with a misuse report, a
+ * copy of one that was taken or cancelled in the same scope.
  * Threads: the holder of its arena.
  */
 EBB_API void *ebb_pool_take(ebb_pool_wait **wait, ebb_status *ret_why);
 
-/** Leave the queue; what was set aside goes to the next. Threads: the holder of its arena. */
+/** Leave the queue, and null *@wait; what was set aside goes to the next. A copy of one that was
+    taken or cancelled is misuse. Threads: the holder of its arena. */
 EBB_API void ebb_pool_wait_cancel(ebb_pool_wait **wait);
 
 /* ---- giving back ----------------------------------------------------------------------------- */
 
 /**
  * Send @object home before its scope ends. NULL is ignored. What is not out, or is another pool's,
- * is misuse, and is reported with where it was acquired and where it was released before. (Of a
- * pointer that no pool ever handed out, 64 bytes before it are read.)
+ * is misuse, and is reported with where it was acquired and where it was released before. So is a
+ * pointer that no pool handed out: to tell, at most 64 bytes before it are read, in the page that it
+ * points to or in an arena. That the same object has been lent again meanwhile is not told by this,
+ * but by a reference (ebb_pool_ref).
  * Lifetime: @object is dead.
  * Cost: constant, and the reset; a lock when somebody waits, or the magazine is full.
  * Threads: the holder of its scope; any, if it was acquired for none.
  */
 EBB_API void ebb_pool_release(ebb_pool *pool, void *object);
 
-/** As ebb_pool_release, for an object that is no good any more: it is destroyed without being
-    reset, and its place is free for another. */
+/** As ebb_pool_release, for an object that is no good any more: it is destroyed at once, without
+    being reset, and its place is free for another, first of all for who waits. */
 EBB_API void ebb_pool_discard(ebb_pool *pool, void *object);
 
 /**
  * Lend @object to @to instead, from this moment of @to on; NULL: to nobody's scope (see
  * ebb_pool_acquire).
- * Fails: false, nothing changed: @to has no memory or has failed, or @object is not out (misuse).
+ * Fails: false, nothing changed: @to has no memory, or has failed and sticks to it; or, with a
+ * misuse report: it has ended, or @object is not out. This neither sticks nor jumps.
  * Threads: the holder of both scopes.
  */
 EBB_API bool ebb_pool_move(ebb_pool *pool, void *object, ebb_arena *to);
@@ -217,10 +229,11 @@ EBB_API bool ebb_pool_move(ebb_pool *pool, void *object, ebb_arena *to);
 /**
  * Take @object out of the pool and out of its scope: it no longer counts in max_size, and another
  * may be made in its place, first of all for who waits. For what turned out to be needed for long.
- * Return @object; NULL: it is not out (misuse).
- * Lifetime: until ebb_pool_discard, or ebb_pool_release, which takes it in again if there is a free
- * place, and else discards it. It may be moved and referred to as before;
- * ebb_pool_destroy and ebb_pool_each_out count it as out.
+ * Return @object; NULL: it is not out (misuse). One that is detached already leaves its scope, if
+ * it was moved to one.
+ * Lifetime: until ebb_pool_discard, or until ebb_pool_release, or the end of a scope that it is
+ * moved to, which take it in again if there is a free place, and else discard it. References to it
+ * go on; ebb_pool_destroy and ebb_pool_each_out count it as out.
  * Threads: as ebb_pool_release.
  */
 EBB_API void *ebb_pool_detach(ebb_pool *pool, void *object);
@@ -234,14 +247,16 @@ typedef struct ebb_pool_ref {
     uint32_t number; /**< private */
 } ebb_pool_ref;
 
-/** Return a reference to the present loan of @object; of what is not out (misuse), one to nothing.
+/** Return a reference to the present loan of @object, detached or not; of what is not out (misuse),
+    one to nothing. It holds nothing, and may be copied and forgotten.
     Threads: as ebb_pool_release. */
 EBB_API ebb_pool_ref ebb_pool_ref_to(ebb_pool *pool, void *object);
 
 /**
  * Return the object if @ref's loan still lasts; NULL if it has gone home since, whoever has it now,
  * or was destroyed. For code that keeps a pointer beyond its own request's steps, and is called
- * again where the scope may have ended, or the object been released.
+ * again where the scope may have ended, or the object been released. Moving and detaching it change
+ * nothing.
  * Cost: a lock. Threads: any; but that it lasts is certain only to who holds its scope.
  */
 EBB_API void *ebb_pool_ref_get(ebb_pool *pool, ebb_pool_ref ref);
@@ -282,7 +297,7 @@ typedef struct ebb_pool_stats {
  */
 EBB_API void ebb_pool_get_stats(ebb_pool *pool, ebb_pool_stats *ret_stats);
 
-/** Return the name, as copied. */
+/** Return the name, as copied. Lifetime: the pool's. Threads: any. */
 EBB_API const char *ebb_pool_name(const ebb_pool *pool);
 
 /** One pool, as ebb_pool_list shows it. */

@@ -8,8 +8,8 @@
  * is explained, but for objects of that type only. `d.pool` is for what needs no type: statistics,
  * trimming, waiting without blocking.
  *
- *     databases  databases_create(&params, &why)     params.size and .align are filled in; .pool is
- *                                                    NULL if it failed
+ *     databases  databases_create(&params, &why)     NULL: all zeroes; params.size and .align are
+ *                                                    filled in; .pool is NULL if it failed
  *     void       databases_destroy(&d)
  *     T         *databases_acquire(d, a, &why)
  *     T         *databases_acquire_by(d, a, deadline_ns, &why)
@@ -50,8 +50,9 @@ typedef struct EBB__N {
 
 static inline EBB__N EBB__F(_create)(const ebb_pool_params *params, ebb_status *ret_why)
 {
-    ebb_pool_params typed = *params;
+    ebb_pool_params typed = EBB_POOL_PARAMS_INIT;
     EBB__N p;
+    if (params) typed = *params;
     typed.size = sizeof(EBB__OBJECT);
     typed.align = EBB_ALIGNOF(EBB__OBJECT);
     p.pool = ebb_pool_create(&typed, ret_why);

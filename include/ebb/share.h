@@ -51,25 +51,26 @@ EBB_API EBB_MUST_USE EBB_NONNULL_RESULT ebb_arena *ebb_shared_begin(const char *
 
 /**
  * Seal *@a: nothing can be allocated in it any more, and nothing in it may be written. Return the
- * first reference to it, with @root (in *@a, or static) as what ebb_shared_get returns, and
- * null *@a. What was deferred in *@a (ebb_defer, and what it holds of others) is done when the
+ * first reference to it, with @root (in *@a, or static; NULL: ebb_root_get can't tell it from an
+ * empty root) as what ebb_shared_get returns, and null *@a. What was deferred in *@a (ebb_defer, and what it holds of others) is done when the
  * last reference is dropped, by the thread that does so. Allocating from the arena through a
  * copy of the handle is misuse from now on, and reported.
  * Fails: NULL, *@a as it was, and *@ret_why (may be NULL): what ebb_failed(*@a) says, or
  * EBB_E_MEMORY; EBB_E_INVALID, with a misuse report, if it is a scope or lies in a caller's
- * buffer, has open children, is running a try, or is current, or has read from a root without
- * having been made by ebb_shared_begin.
+ * buffer, has open children, is running a try, or is current, has read from a root without
+ * having been made by ebb_shared_begin, or if *@a is NULL, or @root lies in some other scope, which
+ * would end before its readers.
  * Cost: O(chunks). Threads: the holder of *@a.
  */
 EBB_API ebb_shared *ebb_shared_seal(ebb_arena **a, const void *root, ebb_status *ret_why);
 
 /* ---- reading and holding --------------------------------------------------------------------- */
 
-/** Return the root. Valid while the reference is. Cost: a load. */
+/** Return the root. Valid while the reference is. Cost: a load. Threads: who has a reference. */
 EBB_API const void *ebb_shared_get(const ebb_shared *s);
 
 /** Return the bytes that @s keeps from others: its arena's chunks and large blocks, exactly,
-    and 512 for its count and its arena's bookkeeping. */
+    and 512 for its count and its arena's bookkeeping. Threads: who has a reference. */
 EBB_API size_t ebb_shared_bytes(const ebb_shared *s);
 
 /**
@@ -82,7 +83,7 @@ EBB_API ebb_shared *ebb_shared_hold(ebb_shared *s);
 
 /**
  * Drop a reference, and null *@s; NULL: nothing. The last one ends the object: its cleanups run,
- * newest first, on this thread, and its memory is let go. An object whose cleanups drop the last
+ * newest first, on this thread, and its memory is let go; all that came from it is then dead. An object whose cleanups drop the last
  * reference to another ends before that does, so a long chain takes no deep stack.
  * Dropping more than were held is misuse, reported as ebb_shared_hold does.
  * Cost: an atomic subtraction.
@@ -92,8 +93,8 @@ EBB_API void ebb_shared_drop(ebb_shared **s);
 /**
  * Hold @s for @a: return true, and it is valid until @a ends, is reset, or rewinds past this
  * moment. Holding again what is among the last few things that @a holds takes nothing.
- * Fails: false, nothing held: @a has no memory (48 bytes at most) or has failed. This neither
- * sticks nor jumps. Cost: an atomic addition, and a subtraction when it ends.
+ * Fails: false, nothing held: @a has no memory (48 bytes at most) or has failed; or, with a misuse
+ * report, @s or @a has ended. This neither sticks nor jumps. Cost: an atomic addition, and a subtraction when it ends.
  * Threads: the holder of @a, who has a reference now.
  */
 EBB_API EBB_MUST_USE bool ebb_shared_hold_for(ebb_shared *s, ebb_arena *a);
@@ -108,14 +109,16 @@ EBB_API const char *ebb_shared_validate(const ebb_shared *s);
 typedef struct ebb_weak ebb_weak;
 
 /** Return a weak reference to @s, to be dropped. While there is one, 256 bytes outlive the
-    object. Threads: who has a reference. Cost: an atomic addition. */
+    object. Fails: NULL, with a misuse report: @s has ended, or there are 2^31.
+    Threads: who has a reference. Cost: an atomic addition. */
 EBB_API ebb_weak *ebb_weak_of(ebb_shared *s);
 
-/** Return a reference to what @w refers to, to be dropped; NULL: it has ended. Cost: an atomic
-    exchange, more if others do the same. */
+/** Return a reference to what @w refers to, to be dropped; NULL: it has ended. @w stays. Cost: an
+    atomic exchange, more if others do the same. Threads: who has the weak reference. */
 EBB_API ebb_shared *ebb_weak_upgrade(ebb_weak *w);
 
-/** Drop it, and null *@w; NULL: nothing. */
+/** Drop it, and null *@w; NULL: nothing. Dropping more than there were is misuse, and reported
+    unless another object has taken the place of one that has ended. */
 EBB_API void ebb_weak_drop(ebb_weak **w);
 
 /* ---- roots ----------------------------------------------------------------------------------- */
@@ -144,8 +147,9 @@ typedef struct ebb_root {
 
 /**
  * Return ebb_shared_get of what @root has now, valid until @a ends or is reset (a rewind leaves
- * it); NULL: it is empty, or *@ret_why (may be NULL) is not EBB_OK: @a had no memory to say
- * that it reads. Two calls may return different objects, if one is set in between.
+ * it), whatever is set meanwhile; NULL: it is empty, or *@ret_why (may be NULL) is not EBB_OK: @a
+ * had no memory to say that it reads (this neither sticks nor jumps), or it has ended, which is
+ * misuse and reported. Two calls may return different objects, if one is set in between.
  * Cost: a few loads, after @a's first; never waits. Threads: the holder of @a.
  */
 EBB_API const void *ebb_root_get(ebb_root *root, ebb_arena *a, ebb_status *ret_why);
@@ -159,7 +163,8 @@ EBB_API ebb_shared *ebb_root_hold(ebb_root *root, ebb_status *ret_why);
  * Put *@s in @root in place of what it has, which is dropped once nobody can be reading it: by
  * the thread that ends the last scope that could, or by this one. Takes *@s, and nulls it; *@s
  * NULL empties the root, as must be done before its storage goes.
- * Fails: false, nothing changed: no memory to remember the old one by. Threads: any.
+ * Fails: false, nothing changed: no memory to remember the old one by; or, with a misuse report,
+ * *@s has ended. Threads: any.
  */
 EBB_API EBB_MUST_USE bool ebb_root_set(ebb_root *root, ebb_shared **s);
 
@@ -175,7 +180,8 @@ typedef struct ebb_canon ebb_canon;
 /** Return an empty table. Fails: NULL, out of memory. */
 EBB_API ebb_canon *ebb_canon_create(void);
 
-/** Destroy it; its objects are those of who holds them. Threads: no other may be using it. */
+/** Destroy it, and null *@c; its objects are those of who holds them. Threads: no other may be
+    using it. */
 EBB_API void ebb_canon_destroy(ebb_canon **c);
 
 /** Whether the object with this root is the one that is looked for. Called with a part of the
@@ -191,7 +197,7 @@ EBB_API ebb_shared *ebb_canon_find(ebb_canon *c, uint64_t hash, ebb_canon_fn *is
  * Enter *@s under @hash, unless @is finds one that is alive: then that takes its place. In both
  * cases *@s is afterwards a reference to the one and only; what it was before may have been
  * dropped.
- * Fails: false, nothing changed: out of memory.
+ * Fails: false, nothing changed: out of memory; or, with a misuse report, *@s has ended.
  */
 EBB_API EBB_MUST_USE bool ebb_canon_put(ebb_canon *c, uint64_t hash, ebb_canon_fn *is, void *ctx,
                                         ebb_shared **s);
@@ -232,8 +238,9 @@ EBB_API void ebb_share_get_stats(ebb_share_stats *ret_stats);
     when there should be none. Return how many there are. Threads: any. */
 EBB_API size_t ebb_share_list(ebb_share_info *ret_, size_t most);
 
-/** Drop at once what waits for readers that have gone. Happens by itself as more is given up.
-    Return how many references still wait. */
+/** Drop at once what waits for readers that have gone, and run the cleanups of what so ends, on
+    this thread. Happens by itself as more is given up. Return how many references still wait.
+    Threads: any. */
 EBB_API size_t ebb_share_collect(void);
 
 #ifdef __cplusplus

@@ -65,7 +65,8 @@ EBB_API void ebb_memory_get_stats(ebb_memory_stats *ret_);
 EBB_API void ebb_memory_set_cap(size_t bytes);
 
 /**
- * Offer the system what nobody uses: this thread's cache and the depot. Whole idle slabs go back;
+ * Offer the system what nobody uses: the idle buffers of the process's pool (ebb/bufpool.h; pools
+ * of yours have ebb_pool_trim), this thread's cache, and the depot. Whole idle slabs go back;
  * pages of slabs in part use are offered (MADV_FREE), so resident memory falls when it is needed.
  * Without this call idle memory goes back slowly, as later requests pass through the depot; an idle
  * process keeps what it has. Caches of other threads stay. Cost: O(idle chunks), with system calls.

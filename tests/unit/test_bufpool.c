@@ -274,6 +274,29 @@ Test(bufpool, the_process_has_small_and_large_ones)
     ebb_bufpool_shared_destroy();
 }
 
+Test(bufpool, ebb_trim_reaches_those_of_the_process)
+{
+    ebb_trim();
+    cr_assert_eq(ebb_pool_list(NULL, 0), 0, "and makes none");
+    ebb_arena *a = ebb_scope_begin(&profile);
+    ebb_buf *kept = ebb_bufpool_small(a, NULL);
+    for (int i = 0; i < 3; i++) cr_assert_not_null(ebb_bufpool_large(a, NULL));
+    cr_assert(ebb_buf_append(kept, "kept", 4) && ebb_buf_move(kept, NULL));
+    ebb_scope_end(&a);
+    ebb_trim();
+    cr_assert_eq(stats_of(ebb_bufpool_shared()).bytes, 1024, "but for what is out");
+    cr_assert(!memcmp(kept->ptr, "kept", 4));
+    ebb_buf_release(kept);
+    ebb_trim();
+    cr_assert_eq(stats_of(ebb_bufpool_shared()).bytes, 0);
+    ebb_bufpool_shared_destroy();
+    ebb_trim();
+    ebb_buf_release(ebb_bufpool_small(NULL, NULL));
+    ebb_trim();
+    cr_assert_eq(stats_of(ebb_bufpool_shared()).bytes, 0, "made again");
+    ebb_bufpool_shared_destroy();
+}
+
 /* ---- misuse and failure ---------------------------------------------------------------------- */
 
 /* Calls whose return addresses are known to lie in them. */
@@ -301,23 +324,199 @@ static bool has_address(const char *text, const char *start, const char *stop)
 SITE(borrow, void, (ebb_bufpool * p, ebb_buf **ret), *ret = ebb_bufpool_acquire(p, NULL, 0, NULL))
 SITE(give_back, void, (ebb_buf * b), ebb_buf_release(b))
 SITE(give_back_again, void, (ebb_buf * b), ebb_buf_release(b))
+SITE(pass_on, void, (ebb_buf * b, bool *ret), *ret = ebb_buf_move(b, NULL))
+SITE(keep, void, (ebb_buf * b, ebb_buf **ret), *ret = ebb_buf_detach(b))
+SITE(refer, void, (ebb_buf * b, ebb_buf_ref *ret), *ret = ebb_buf_ref_to(b))
+SITE(make_room, void, (ebb_buf * b, bool *ret), *ret = ebb_buf_reserve(b, 1))
+SITE(build, void, (ebb_buf * b, ebb_builder *ret), *ret = ebb_buf_builder(b))
 
 Test(bufpool, a_second_release_is_reported_with_all_sites)
 {
+    if (getenv("EBB_POOL")) return; /* it is gone then, which a tool would see */
     ebb_bufpool *p = begin(1024, 0);
     ebb_buf *b;
     reports r;
-    if (getenv("EBB_POOL")) return; /* it is gone then, which a tool would see */
     borrow(p, &b);
     give_back(b);
     reports_start(&r);
     give_back_again(b);
-    cr_assert(reports_one(&r, EBB_MISUSE, "ebb_pool_release(\"test 1024\")", "is not out"), "%s",
+    cr_assert(reports_one(&r, EBB_MISUSE, "ebb_buf_release(\"test 1024\")", "is not out"), "%s",
               r.all);
     cr_assert(says_borrow(r.text) && says_give_back(r.text) && says_give_back_again(r.text), "%s",
               r.text);
     reports_stop();
     end(&p);
+}
+
+/* Every call tells, with its own name and place. */
+Test(bufpool, what_is_not_out_can_not_be_handled)
+{
+    if (getenv("EBB_POOL")) return; /* it is gone then, which a tool would see */
+    ebb_bufpool *p = begin(1024, 0);
+    ebb_buf *b, *kept = NULL;
+    ebb_buf_ref ref = {.buf = NULL};
+    ebb_builder text;
+    bool ok = true;
+    reports r;
+    borrow(p, &b);
+    kept = ref.buf = b;
+    give_back(b);
+    reports_start(&r);
+    pass_on(b, &ok);
+    cr_assert(!ok && reports_one(&r, EBB_MISUSE, "ebb_buf_move(\"test 1024\")", "is not out"));
+    cr_assert(says_borrow(r.text) && says_give_back(r.text) && says_pass_on(r.text), "%s", r.text);
+    reports_start(&r);
+    keep(b, &kept);
+    cr_assert(!kept && reports_one(&r, EBB_MISUSE, "ebb_buf_detach(\"test 1024\")", "is not out"));
+    cr_assert(says_borrow(r.text) && says_give_back(r.text) && says_keep(r.text), "%s", r.text);
+    reports_start(&r);
+    refer(b, &ref);
+    cr_assert(!ref.buf && reports_one(&r, EBB_MISUSE, "ebb_buf_ref_to", "is not out"));
+    cr_assert(says_refer(r.text), "%s", r.text);
+    reports_start(&r);
+    make_room(b, &ok);
+    cr_assert(!ok && reports_one(&r, EBB_MISUSE, "ebb_buf_reserve", "is not out"));
+    cr_assert(says_make_room(r.text), "%s", r.text);
+    reports_start(&r);
+    build(b, &text);
+    cr_assert(!ebb_builder_text(&text, "x"));
+    cr_assert(reports_one(&r, EBB_MISUSE, "ebb_buf_builder", "is not out") && says_build(r.text));
+    cr_assert_null(ebb_buf_finish(b, &text).ptr);
+    reports_stop();
+    end(&p);
+}
+
+/* The inline call has no room there, and so comes to one that looks. */
+Test(bufpool, what_is_appended_to_a_stale_buffer_is_told)
+{
+    if (getenv("EBB_POOL") || !layout_is_plain()) cr_skip_test("a tool says so itself");
+    ebb_bufpool *p = begin(1024, 0);
+    ebb_buf *b = ebb_bufpool_acquire(p, NULL, 0, NULL);
+    reports r;
+    cr_assert(ebb_buf_append(b, "mine", 4));
+    ebb_buf_release(b);
+    reports_start(&r);
+    cr_assert(!ebb_buf_append(b, "late", 4));
+    cr_assert(reports_one(&r, EBB_MISUSE, "ebb_buf_reserve", "is not out"), "%s", r.all);
+    cr_assert_eq(ebb_buf_view(b).len, 0);
+    reports_stop();
+    ebb_buf *next = ebb_bufpool_acquire(p, NULL, 0, NULL);
+    cr_assert(next->len == 0 && next->cap == 1024);
+    ebb_buf_release(next);
+    end(&p);
+}
+
+Test(bufpool, a_reference_tells_this_loan_from_the_next)
+{
+    if (getenv("EBB_POOL")) return; /* each loan is of another then */
+    ebb_bufpool_params how = {.size = 1024, .largest = 4096, .max_count = 1};
+    ebb_bufpool *p = ebb_bufpool_create(&how, NULL), *other = begin(1024, 0);
+    ebb_arena *a = ebb_scope_begin(&profile), *longer = ebb_scope_begin(&profile);
+    ebb_buf *b = ebb_bufpool_acquire(p, a, 4000, NULL);
+    ebb_buf_ref ref = ebb_buf_ref_to(b);
+    cr_assert_eq(ebb_buf_ref_get(p, ref), b);
+    cr_assert_null(ebb_buf_ref_get(other, ref), "of another pool");
+    cr_assert(fill(b, 10000) && ebb_buf_move(b, longer));
+    cr_assert_eq(ebb_buf_detach(b), b);
+    cr_assert_eq(ebb_buf_ref_get(p, ref), b, "grown, moved and detached it is the same loan");
+    ebb_buf_release(b);
+    cr_assert_null(ebb_buf_ref_get(p, ref));
+    ebb_buf *next = ebb_bufpool_acquire(p, a, 4000, NULL);
+    cr_assert_null(ebb_buf_ref_get(p, ref));
+    cr_assert_eq(ebb_buf_ref_get(p, ebb_buf_ref_to(next)), next);
+    cr_assert_null(ebb_buf_ref_get(p, (ebb_buf_ref){.buf = NULL}));
+    ebb_scope_end(&a);
+    ebb_scope_end(&longer);
+    ebb_bufpool_destroy(&p);
+    end(&other);
+}
+
+Test(bufpool, what_is_no_buffer_is_told_and_left_alone)
+{
+    static _Alignas(64) char bytes[512];
+    char *heap = malloc(512);
+    reports r;
+    ebb_pool_params how = {.name = "parsers", .size = 100};
+    ebb_pool *parsers = ebb_pool_create(&how, NULL);
+    void *object = ebb_pool_acquire(parsers, NULL, NULL);
+    void *wrong[] = {bytes + 256, bytes + 264, heap + 256, object, (void *)1};
+    memset(bytes, 0x55, sizeof bytes); /* as if its state were "out" */
+    memset(heap, 0x55, 512);
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        reports_start(&r);
+        give_back(wrong[i]);
+        cr_assert(reports_one(&r, EBB_MISUSE, "ebb_buf_release",
+                              wrong[i] == object ? "\"parsers\"" : "no pool's"));
+        cr_assert(says_give_back(r.text), "%s", r.text);
+    }
+    reports_start(&r);
+    cr_assert(!ebb_buf_move(NULL, NULL) &&
+              reports_one(&r, EBB_MISUSE, "ebb_buf_move", "no pool's"));
+    reports_stop();
+    cr_assert_eq(bytes_check(bytes, 0x55, sizeof bytes), sizeof bytes);
+    ebb_pool_release(parsers, object);
+    ebb_pool_destroy(&parsers);
+    free(heap);
+}
+
+Test(bufpool, one_builder_at_a_time_has_it)
+{
+    ebb_bufpool *p = begin(256, 0);
+    ebb_arena *a = ebb_scope_begin(&profile);
+    ebb_buf *b = ebb_bufpool_acquire(p, a, 0, NULL);
+    reports r;
+    cr_assert(ebb_buf_append(b, "a", 1));
+    ebb_builder text = ebb_buf_builder(b), foreign = ebb_builder_in(a);
+    cr_assert(ebb_builder_text(&text, "b") && ebb_builder_text(&foreign, "z"));
+    cr_assert(!ebb_buf_append(b, "y", 1), "not beside the builder");
+    ebb_buf_clear(b);
+    cr_assert(!ebb_buf_append(b, "y", 1));
+    reports_start(&r);
+    ebb_builder second = ebb_buf_builder(b);
+    cr_assert(reports_one(&r, EBB_MISUSE, "ebb_buf_builder", "already"), "%s", r.all);
+    cr_assert(!ebb_builder_text(&second, "x") && !ebb_buf_finish(b, &second).ptr);
+    reports_start(&r);
+    cr_assert_null(ebb_buf_finish(b, &foreign).ptr);
+    cr_assert(reports_one(&r, EBB_MISUSE, "ebb_buf_finish", "not the buffer's"), "%s", r.all);
+    cr_assert(ebb_builder_text(&text, "c"));
+    ebb_str s = ebb_buf_finish(b, &text);
+    cr_assert(s.len == 3 && !memcmp(s.ptr, "abc", 4));
+    reports_start(&r);
+    cr_assert(!ebb_builder_text(&text, "d") && !ebb_buf_finish(b, &text).ptr, "it is over");
+    cr_assert_null(ebb_buf_finish(b, &foreign).ptr);
+    cr_assert(reports_one(&r, EBB_MISUSE, "ebb_buf_finish", "not the buffer's"), "%s", r.all);
+    reports_stop();
+    cr_assert(ebb_buf_append(b, "d", 1) && !memcmp(b->ptr, "abcd", 4));
+    ebb_scope_end(&a);
+    cr_assert_eq(stats_of(p).unfinished, 0);
+    end(&p);
+}
+
+static void destroy_again(ebb_bufpool *p)
+{
+    reports r;
+    reports_start(&r);
+    ebb_bufpool_destroy(&p);
+    cr_assert_null(p);
+    cr_assert(reports_one(&r, EBB_MISUSE, "ebb_bufpool_destroy", "already"), "%s", r.all);
+    reports_stop();
+}
+
+Test(bufpool, it_is_destroyed_when_all_are_home_and_once)
+{
+    ebb_bufpool *p = begin(1024, 4096), *copy = p;
+    ebb_buf *b = ebb_bufpool_acquire(p, NULL, 4096, NULL);
+    reports r;
+    reports_start(&r);
+    ebb_bufpool_destroy(&p);
+    cr_assert_eq(reports_total(&r), 1u);
+    ebb_buf_release(ebb_bufpool_acquire(copy, NULL, 0, NULL));
+    ebb_buf_release(b);
+    p = copy;
+    ebb_bufpool_destroy(&p);
+    cr_assert_eq(reports_total(&r), 1u, "it lived on, as it was: %s", r.all);
+    reports_stop();
+    if (layout_is_plain()) destroy_again(copy);
 }
 
 Test(bufpool, destroying_it_with_buffers_out_names_who_holds_them)

@@ -429,6 +429,64 @@ Test(cache, nothing_is_lost_when_memory_is_short)
     done(c);
 }
 
+/* ---- scopes that may not, and roots that end --------------------------------------------------- */
+
+Test(cache, a_scope_that_has_ended_finds_nothing)
+{
+    if (!layout_is_plain()) cr_skip_test("the tool says so itself");
+    reports r;
+    const void *root = NULL;
+    ebb_ticket *t = NULL;
+    ebb_cache *c = cache_of((ebb_cache_params){0});
+    ebb_arena *a = ebb_scope_begin(&profile), *copy = a;
+    cr_assert_eq(load(c, a, 1), 10);
+    ebb_scope_end(&a);
+    reports_start(&r);
+    cr_assert_null(ebb_cache_find(c, copy, ebb_key_u64(1)));
+    cr_assert(reports_one(&r, EBB_MISUSE, "ebb_cache_find", "already ended"), "%s", r.all);
+    reports_start(&r);
+    cr_assert_null(ebb_cache_peek(c, copy, ebb_key_u64(1)));
+    cr_assert(reports_one(&r, EBB_MISUSE, "ebb_cache_peek", "already ended"), "%s", r.all);
+    reports_start(&r);
+    cr_assert_eq(ebb_cache_load(c, copy, ebb_key_u64(1), &plainly, &root), EBB_E_INVALID);
+    cr_assert(reports_one(&r, EBB_MISUSE, "ebb_cache_load", "already ended"), "%s", r.all);
+    reports_start(&r);
+    cr_assert_eq(ebb_cache_claim(c, copy, ebb_key_u64(2), NULL, &t), EBB_E_INVALID);
+    cr_assert(reports_one(&r, EBB_MISUSE, "ebb_cache_claim", "already ended"), "%s", r.all);
+    reports_stop();
+    done(c);
+}
+
+static int make_elsewhere(void *ctx, ebb_arena *into, ebb_key key, const void **ret_root)
+{
+    (void)into, (void)key;
+    *ret_root = ebb_new(ctx, uint64_t);
+    return 0;
+}
+
+/* It would be gone with the request that loaded it, and others would read it. */
+Test(cache, a_value_in_the_requests_scope_is_refused)
+{
+    reports r;
+    int code = 0;
+    const void *root = NULL;
+    ebb_ticket *t;
+    ebb_cache *c = cache_of((ebb_cache_params){0});
+    ebb_arena *a = ebb_scope_begin(&profile);
+    const ebb_cache_load_params how = {.fn = make_elsewhere, .ctx = a, .deadline_ns = UINT64_MAX};
+    reports_start(&r);
+    cr_assert_eq(ebb_cache_load(c, a, ebb_key_u64(1), &how, &root), EBB_E_INVALID);
+    cr_assert(!root && reports_one(&r, EBB_MISUSE, "numbers", "in a scope"), "%s", r.all);
+    reports_start(&r);
+    cr_assert_eq(ebb_cache_claim(c, a, ebb_key_u64(1), NULL, &t), EBB_OK);
+    cr_assert_null(ebb_cache_fulfil(&t, 0, ebb_new(a, uint64_t), &code));
+    cr_assert(code == EBB_E_INVALID && reports_one(&r, EBB_MISUSE, "numbers", "in a scope"));
+    reports_stop();
+    cr_assert_eq(load(c, a, 1), 10);
+    ebb_scope_end(&a);
+    done(c);
+}
+
 /* ---- keys ------------------------------------------------------------------------------------ */
 
 Test(cache, wrong_keys_and_limits_are_refused)
@@ -456,6 +514,8 @@ Test(cache, wrong_keys_and_limits_are_refused)
     cr_assert_null(ebb_cache_create(&(ebb_cache_params){.name = "endless"}, &why));
     cr_assert_eq(why, EBB_E_INVALID);
     cr_assert(reports_one(&r, EBB_MISUSE, "endless", "limit"));
+    reports_start(&r);
+    cr_assert(!ebb_cache_create(NULL, NULL) && reports_one(&r, EBB_MISUSE, "\"?\"", "limit"));
     reports_stop();
     ebb_scope_end(&a);
     ebb_symtab_destroy(&names);
@@ -505,6 +565,37 @@ Test(cache, an_event_loop_claims_and_fulfils)
     cr_assert_eq(value_of(root), 123);
     cr_assert_null(waits);
     ebb_scope_end(&b);
+    done(c);
+}
+
+/* Each copy of the handle is told, and takes nothing from the cache. */
+Test(cache, a_ticket_that_is_over_is_told)
+{
+    reports r;
+    int code = 0;
+    const void *root = NULL;
+    ebb_ticket *t;
+    ebb_cache *c = cache_of((ebb_cache_params){0});
+    ebb_arena *a = ebb_scope_begin(&profile);
+    cr_assert_eq(ebb_cache_claim(c, a, ebb_key_u64(1), NULL, &t), EBB_OK);
+    ebb_ticket *copy[] = {t, t, t, t};
+    cr_assert_eq(value_of(fulfil(&t, 5)), 5);
+    reports_start(&r);
+    cr_assert_null(ebb_ticket_arena(copy[0]));
+    cr_assert(reports_one(&r, EBB_MISUSE, "ebb_ticket_arena", "already"), "%s", r.all);
+    reports_start(&r);
+    cr_assert_null(ebb_cache_fulfil(&copy[1], 0, &code, &code));
+    cr_assert(code == EBB_E_INVALID && reports_one(&r, EBB_MISUSE, "ebb_cache_fulfil", "already"));
+    reports_start(&r);
+    cr_assert(ebb_ticket_take(&copy[2], &root) == EBB_E_INVALID && !root && !copy[2]);
+    cr_assert(reports_one(&r, EBB_MISUSE, "ebb_ticket_take", "already"), "%s", r.all);
+    reports_start(&r);
+    ebb_ticket_cancel(&copy[3]);
+    cr_assert(!copy[3] && reports_one(&r, EBB_MISUSE, "ebb_ticket_cancel", "already"), "%s", r.all);
+    reports_stop();
+    cr_assert_eq(value_of(ebb_cache_find(c, a, ebb_key_u64(1))), 5);
+    cr_assert_not_null(ebb_arena_of(c), "the cache is there, whoever gave up what it had not");
+    ebb_scope_end(&a);
     done(c);
 }
 
@@ -611,6 +702,19 @@ Test(cache, destroying_it_under_a_load_is_reported)
     cr_assert_null(c);
     ebb_scope_end(&a);
     done(again);
+}
+
+Test(cache, destroying_it_twice_is_reported)
+{
+    if (!layout_is_plain()) cr_skip_test("the tool says so itself");
+    reports r;
+    ebb_cache *c = cache_of((ebb_cache_params){0}), *copy = c;
+    done(c);
+    reports_start(&r);
+    ebb_cache_destroy(&copy);
+    cr_assert_null(copy);
+    cr_assert(reports_one(&r, EBB_MISUSE, "ebb_cache_destroy", "already"), "%s", r.all);
+    reports_stop();
 }
 
 /* ---- threads --------------------------------------------------------------------------------- */
@@ -787,6 +891,43 @@ static void look_in_child(void *arg)
     ebb_scope_end(&a);
     ebb_cache_destroy(&the_cache);
     if (the_cache) _exit(4);
+}
+
+/* Who waits for another thread's load has the duty in the child, where nobody else waits. */
+static void take_over_in_child(void *arg)
+{
+    ebb_ticket *t = arg;
+    const void *root = NULL;
+    if (ebb_ticket_take(&t, &root) != EBB_E_DUPLICATE) _exit(1);
+    if (stats(the_cache).waiting != 0 || stats(the_cache).loading != 1) _exit(2);
+    if (value_of(fulfil(&t, 3)) != 3) _exit(3);
+    if (value_of(ebb_cache_find(the_cache, request, ebb_key_u64(9))) != 3) _exit(4);
+    ebb_scope_end(&request);
+    ebb_cache_destroy(&the_cache); /* dies, if somebody seems to wait */
+}
+
+Test(cache, a_forked_child_takes_over_what_it_waited_for)
+{
+    if (TESTS_TSAN) cr_skip_test("ThreadSanitizer does not follow a fork of many threads");
+    ebb_cache_load_params how = {.fn = make_in_steps, .deadline_ns = UINT64_MAX};
+    pthread_t thread, waiter;
+    ebb_ticket *t;
+    the_cache = cache_of((ebb_cache_params){0});
+    request = ebb_scope_begin(&profile);
+    pthread_barrier_init(&step, NULL, 2);
+    cr_assert(!pthread_create(&thread, NULL, load_on_thread, &how));
+    pthread_barrier_wait(&step);
+    cr_assert(!pthread_create(&waiter, NULL, load_on_thread, &how));
+    while (stats(the_cache).waiting == 0) usleep(1000);
+    cr_assert_eq(ebb_cache_claim(the_cache, request, ebb_key_u64(9), NULL, &t), EBB_E_EXHAUSTED);
+    death d = in_child(take_over_in_child, t);
+    pthread_barrier_wait(&step);
+    pthread_join(thread, NULL);
+    pthread_join(waiter, NULL);
+    cr_assert(lived(&d), "%d %s", d.code, d.err);
+    cr_assert_eq(failures, 0);
+    ebb_scope_end(&request);
+    done(the_cache);
 }
 
 Test(cache, a_forked_child_loads_what_another_thread_was_loading)

@@ -300,11 +300,11 @@ Test(pool, returning_what_is_not_out_is_told_with_both_sites)
     struct thing *t = things_acquire(p, NULL, NULL);
     reports_start(&r);
     things_release(q, t);
-    reports_one(&r, EBB_MISUSE, "is of the pool \"things\"", "acquired at 0x");
+    cr_assert(reports_one(&r, EBB_MISUSE, "is of the pool \"things\"", "acquired at 0x"));
     reports_start(&r);
     things_release(p, t);
     things_release(p, t);
-    reports_one(&r, EBB_MISUSE, "is not out", "went home at 0x");
+    cr_assert(reports_one(&r, EBB_MISUSE, "is not out", "went home at 0x"));
     reports_stop();
     things_destroy(&q);
     things_destroy(&p);
@@ -318,7 +318,7 @@ Test(pool, destroying_it_with_objects_out_is_told_with_who_has_them)
     things_acquire(p, a, NULL);
     reports_start(&r);
     things_destroy(&p);
-    reports_one(&r, EBB_MISUSE, "1 objects are out", "pools");
+    cr_assert(reports_one(&r, EBB_MISUSE, "1 objects are out", "pools"));
     reports_stop();
     cr_assert_null(p.pool);
     ebb_scope_end(&a);
@@ -337,10 +337,21 @@ Test(pool, parameters_that_make_no_sense)
         ebb_status why = EBB_OK;
         reports_start(&r);
         cr_assert_null(ebb_pool_create(&wrong[i], &why));
-        reports_one(&r, EBB_MISUSE, "ebb_pool_create", "");
+        cr_assert(reports_one(&r, EBB_MISUSE, "ebb_pool_create", ""));
         reports_stop();
         cr_assert_eq(why, EBB_E_INVALID);
     }
+}
+
+Test(pool, a_typed_pool_needs_no_parameters)
+{
+    ebb_status why = EBB_OK;
+    things p = things_create(NULL, &why);
+    cr_assert_not_null(p.pool);
+    struct thing *t = things_acquire(p, NULL, &why);
+    cr_assert(t && t->made == 0 && t->text[0] == '\0');
+    things_release(p, t);
+    things_destroy(&p);
 }
 
 Test(pool, objects_are_aligned_and_zeroed)

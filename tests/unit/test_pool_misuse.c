@@ -14,6 +14,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 /* A function in a section of its own, and whether the text has an address in it. The empty asm keeps the
    call from being a jump, which would leave no trace. */
@@ -277,6 +279,68 @@ Test(pool_misuse, no_object_of_any_pool)
     free(heap);
 }
 
+/* Nothing before the page may be looked at. */
+Test(pool_misuse, the_start_of_a_mapping)
+{
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    reports r;
+    ebb_pool *p = new_pool("database", 2);
+    char *map = mmap(NULL, 2 * page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    cr_assert(map != MAP_FAILED && !munmap(map, page));
+    reports_start(&r);
+    give_back(p, map + page);
+    cr_assert(reports_one(&r, EBB_MISUSE, "ebb_pool_release(\"database\")", "no pool's"), "%s",
+              r.all);
+    reports_start(&r);
+    give_back(p, (void *)1); /* nothing is read at all where no object can lie */
+    cr_assert(reports_one(&r, EBB_MISUSE, "ebb_pool_release(\"database\")", "no pool's"), "%s",
+              r.all);
+    reports_stop();
+    munmap(map + page, page);
+    none_is_there_twice(p, 2);
+    ebb_pool_destroy(&p);
+}
+
+/* Objects may begin a page. */
+Test(pool_misuse, an_object_that_begins_a_page)
+{
+    reports r;
+    reports_start(&r);
+    ebb_pool_params params = {.name = "pages", .size = 4096, .align = 4096, .max_size = 2};
+    ebb_pool *p = ebb_pool_create(&params, NULL);
+    ebb_arena *a = ebb_scope_begin(&post);
+    void *object = borrowed(p, a);
+    cr_assert(is_aligned(object, 4096));
+    give_back(p, object);
+    cr_assert_not_null(ebb_pool_detach(p, object = borrowed(p, a)));
+    throw_away(p, object);
+    cr_assert_eq(reports_total(&r), 0u, "%s", r.all);
+    ebb_scope_end(&a);
+    reports_stop();
+    none_is_there_twice(p, 2);
+    ebb_pool_destroy(&p);
+}
+
+Test(pool_misuse, no_object_at_all)
+{
+    reports r;
+    ebb_pool *p = new_pool("database", 2);
+    void *kept = &kept;
+    bool moved = true;
+    ebb_pool_ref ref = {.object = &ref};
+    reports_start(&r);
+    keep(p, NULL, &kept);
+    cr_assert(!kept && reports_one(&r, EBB_MISUSE, "ebb_pool_detach", "no pool's"), "%s", r.all);
+    reports_start(&r);
+    pass_on(p, NULL, &moved);
+    cr_assert(!moved && reports_one(&r, EBB_MISUSE, "ebb_pool_move", "no pool's"), "%s", r.all);
+    reports_start(&r);
+    refer(p, NULL, &ref);
+    cr_assert(!ref.object && reports_one(&r, EBB_MISUSE, "ebb_pool_ref_to", "no pool's"));
+    reports_stop();
+    ebb_pool_destroy(&p);
+}
+
 Test(pool_misuse, an_object_that_was_destroyed)
 {
     /* A tool is told by poison, and says so itself. */
@@ -335,10 +399,81 @@ Test(pool_misuse, a_scope_that_has_ended)
     ebb_scope_end(&a);
     reports_start(&r);
     cr_assert_null(ebb_pool_acquire(p, copy, &why));
-    cr_assert_neq(why, EBB_OK);
+    cr_assert_eq(why, EBB_E_INVALID);
     cr_assert(reports_one(&r, EBB_MISUSE, "ebb_pool_acquire", "already ended"), "%s", r.all);
+    ebb_pool_wait *w = NULL;
+    reports_start(&r);
+    cr_assert_eq(ebb_pool_acquire_async(p, copy, NULL, &w), EBB_E_INVALID);
+    cr_assert(reports_one(&r, EBB_MISUSE, "ebb_pool_acquire_async", "already ended"), "%s", r.all);
+    void *object = borrowed(p, NULL);
+    reports_start(&r);
+    cr_assert(!ebb_pool_move(p, object, copy));
+    cr_assert(reports_one(&r, EBB_MISUSE, "ebb_pool_move", "already ended"), "%s", r.all);
     reports_stop();
+    ebb_pool_release(p, object);
     none_is_there_twice(p, 2);
+    ebb_pool_destroy(&p);
+}
+
+/* It sticks to its failure, whatever it holds already. */
+Test(pool_misuse, a_scope_that_has_failed)
+{
+    ebb_pool *p = new_pool("database", 2);
+    ebb_arena *a = ebb_scope_begin(&post);
+    ebb_status why = EBB_OK;
+    void *first = borrowed(p, a), *second = borrowed(p, NULL);
+    cr_assert_null(ebb_alloc(a, SIZE_MAX / 2));
+    cr_assert(!ebb_pool_move(p, second, a));
+    cr_assert(ebb_pool_move(p, first, NULL));
+    uint64_t began = ebb_clock_ns();
+    cr_assert_null(ebb_pool_acquire_by(p, a, began + UINT64_C(60000000000), &why));
+    cr_assert_eq(why, ebb_failed(a));
+    cr_assert(ebb_clock_ns() - began < UINT64_C(30000000000), "it waits for what it may not have");
+    ebb_pool_release(p, first);
+    ebb_pool_release(p, second);
+    ebb_scope_end(&a);
+    ebb_pool_destroy(&p);
+}
+
+/* ---- a place in the queue that is over -------------------------------------------------------- */
+
+Test(pool_misuse, a_wait_that_is_over)
+{
+    reports r;
+    ebb_pool_stats s;
+    ebb_status why = EBB_OK;
+    ebb_pool *p = new_pool("database", 1);
+    ebb_arena *a = ebb_scope_begin(&post);
+    ebb_pool_wait *w = NULL;
+    cr_assert_eq(ebb_pool_acquire_async(p, a, NULL, &w), EBB_OK);
+    ebb_pool_wait *copy = w, *copy2 = w;
+    cr_assert_not_null(ebb_pool_take(&w, NULL));
+    reports_start(&r);
+    cr_assert_null(ebb_pool_take(&copy, &why));
+    cr_assert_eq(why, EBB_E_INVALID);
+    cr_assert_null(copy);
+    cr_assert(reports_one(&r, EBB_MISUSE, "ebb_pool_take", "already"), "%s", r.all);
+    reports_start(&r);
+    ebb_pool_wait_cancel(&copy2);
+    cr_assert_null(copy2);
+    cr_assert(reports_one(&r, EBB_MISUSE, "ebb_pool_wait_cancel", "already"), "%s", r.all);
+    reports_stop();
+    ebb_pool_get_stats(p, &s);
+    cr_assert_eq(s.cancelled, 0u);
+    ebb_scope_end(&a);
+    none_is_there_twice(p, 1);
+    ebb_pool_destroy(&p);
+}
+
+Test(pool_misuse, a_wait_for_nobodys_scope)
+{
+    reports r;
+    ebb_pool *p = new_pool("database", 1);
+    ebb_pool_wait *w = NULL;
+    reports_start(&r);
+    cr_assert_eq(ebb_pool_acquire_async(p, NULL, NULL, &w), EBB_E_INVALID);
+    cr_assert(reports_one(&r, EBB_MISUSE, "ebb_pool_acquire_async", "scope"), "%s", r.all);
+    reports_stop();
     ebb_pool_destroy(&p);
 }
 
@@ -407,6 +542,25 @@ Test(pool_misuse, destroyed_while_somebody_waits)
     ebb_pool_destroy(&p);
 }
 
+Test(pool_misuse, destroyed_twice)
+{
+    if (!layout_is_plain()) cr_skip_test("the tool says so itself");
+    reports r;
+    ebb_pool *p = new_pool("database", 1), *copy = p, *copy2 = p;
+    void *object = borrowed(p, NULL);
+    give_back(p, object);
+    ebb_pool_destroy(&p);
+    reports_start(&r);
+    ebb_pool_destroy(&copy);
+    cr_assert_null(copy);
+    cr_assert(reports_one(&r, EBB_MISUSE, "ebb_pool_destroy", "already"), "%s", r.all);
+    reports_start(&r);
+    give_back(copy2, object);
+    cr_assert(reports_one(&r, EBB_MISUSE, "ebb_pool_release(\"destroyed\")", "pool is gone"), "%s",
+              r.all);
+    reports_stop();
+}
+
 static void leave_one_out(void *arg)
 {
     (void)arg;
@@ -447,6 +601,12 @@ Test(pool_misuse, parameters_that_make_no_sense)
     must_be_refused((ebb_pool_params){.size = 8, .min_size = 2, .max_size = 1});
     must_be_refused((ebb_pool_params){.size = 8, .max_size = ((uint32_t)1 << 31) + 1});
     must_be_refused((ebb_pool_params){.size = 8, .min_size = UINT32_MAX});
+    reports r;
+    ebb_status why = EBB_OK;
+    reports_start(&r);
+    cr_assert_null(ebb_pool_create(NULL, &why));
+    cr_assert(why == EBB_E_INVALID && reports_one(&r, EBB_MISUSE, "ebb_pool_create", "size is 0"));
+    reports_stop();
 }
 
 Test(pool_misuse, a_size_that_does_not_exist_is_out_of_memory)

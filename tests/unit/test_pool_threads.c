@@ -967,7 +967,8 @@ Test(pool_threads, fork_while_others_are_busy)
 static struct {
     pthread_barrier_t step;
     ebb_pool *pool;
-    ebb_arena *passed_on; /* with a wait that another thread began */
+    ebb_arena *passed_on; /* with waits that another thread began, */
+    ebb_pool_wait *asked; /* this one of them */
 } queue;
 
 static void *wait_elsewhere(void *arg)
@@ -977,6 +978,7 @@ static void *wait_elsewhere(void *arg)
     (void)arg;
     MUST(ebb_pool_acquire_async(queue.pool, a, NULL, &mine) == EBB_E_EXHAUSTED);
     MUST(ebb_pool_acquire_async(queue.pool, b, NULL, &w) == EBB_E_EXHAUSTED);
+    MUST(ebb_pool_acquire_async(queue.pool, b, NULL, &queue.asked) == EBB_E_EXHAUSTED);
     queue.passed_on = ebb_scope_detach(&b);
     pthread_barrier_wait(&queue.step);
     pthread_barrier_wait(&queue.step);
@@ -987,8 +989,10 @@ static void *wait_elsewhere(void *arg)
 /* Those who waited on other threads are not here: the first of this one's is served. */
 static int serve_mine(thing *held, ebb_pool_wait *mine, ebb_arena *a)
 {
+    ebb_status why = EBB_OK;
     alarm(20);
     ebb_scope_attach(queue.passed_on);
+    if (ebb_pool_take(&queue.asked, &why) || queue.asked || why != EBB_E_INVALID) return 3;
     ebb_scope_end(&queue.passed_on);
     ebb_pool_release(queue.pool, held);
     thing *t = use(ebb_pool_take(&mine, NULL));

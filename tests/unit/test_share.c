@@ -175,6 +175,7 @@ Test(share, what_is_not_an_arena_of_its_own_is_not_sealed)
     ebb_root root = EBB_ROOT_INIT;
     ebb_arena *scope = ebb_scope_begin(NULL), *a = ebb_shared_begin("it");
     refuses(scope, "scope");
+    refuses(NULL, "no arena");
     ebb_scope_end(&scope);
     ebb_arena *child = ebb_scope_begin_in(a, NULL);
     refuses(a, "children");
@@ -194,6 +195,29 @@ Test(share, what_is_not_an_arena_of_its_own_is_not_sealed)
     cr_assert_null(ebb_root_get(&root, a, NULL));
     refuses(a, "root");
     ebb_arena_destroy(&a);
+    none_is_alive();
+}
+
+/* The commonest slip: one object of the graph, the first, is allocated in the request's scope. */
+Test(share, a_root_in_a_scope_is_not_sealed)
+{
+    reports r;
+    ebb_status why = EBB_OK;
+    ebb_arena *scope = ebb_scope_begin(NULL), *a = ebb_shared_begin("it"), *child;
+    config *mine = ebb_new(scope, config);
+    reports_start(&r);
+    cr_assert_null(ebb_shared_seal(&a, mine, &why));
+    cr_assert_eq(why, EBB_E_INVALID);
+    cr_assert(reports_one(&r, EBB_MISUSE, "ebb_shared_seal(\"it\")", "in a scope"), "%s", r.all);
+    reports_start(&r);
+    child = ebb_scope_begin_in(a, NULL);
+    config *adopted = ebb_new(child, config);
+    ebb_arena_adopt(a, &child);
+    ebb_shared *s = ebb_shared_seal(&a, adopted, &why);
+    cr_assert(s && reports_total(&r) == 0, "what was adopted is in it: %s", r.all);
+    reports_stop();
+    ebb_shared_drop(&s);
+    ebb_scope_end(&scope);
     none_is_alive();
 }
 
@@ -460,6 +484,11 @@ Test(share, one_drop_too_many_is_misuse)
     reports_start(&r);
     cr_assert_null(ebb_weak_of(copy2));
     cr_assert(reports_one(&r, EBB_MISUSE, "ebb_weak_of", "has ended"));
+    ebb_root root = EBB_ROOT_INIT;
+    reports_start(&r);
+    cr_assert(!ebb_root_set(&root, &copy2));
+    cr_assert(reports_one(&r, EBB_MISUSE, "ebb_root_set", "has ended"));
+    cr_assert_null(ebb_root_hold(&root, NULL));
     reports_stop();
     cr_assert_not_null(ebb_shared_validate(copy2));
     ebb_weak_drop(&w);
@@ -490,6 +519,29 @@ Test(share, weak_references_upgrade_while_it_lives)
     cr_assert_null(ebb_weak_upgrade(v));
     ebb_weak_drop(&v);
     ebb_weak_drop(&v);
+    none_is_alive();
+}
+
+Test(share, one_weak_drop_too_many_is_misuse)
+{
+    reports r;
+    ebb_shared *s = make(1);
+    ebb_weak *w = ebb_weak_of(s), *copy = w, *other;
+    ebb_weak_drop(&w);
+    reports_start(&r);
+    ebb_weak_drop(&copy);
+    cr_assert_null(copy);
+    cr_assert(reports_one(&r, EBB_MISUSE, "ebb_weak_drop(\"config\")", "more weak"), "%s", r.all);
+    cr_assert_null(ebb_shared_validate(s));
+    other = copy = ebb_weak_of(s);
+    ebb_shared_drop(&s);
+    ebb_weak_drop(&other);
+    reports_start(&r);
+    if (layout_is_plain()) { /* else a tool says so itself */
+        ebb_weak_drop(&copy);
+        cr_assert(reports_one(&r, EBB_MISUSE, "ebb_weak_drop", "more weak"), "%s", r.all);
+    }
+    reports_stop();
     none_is_alive();
 }
 
@@ -593,6 +645,25 @@ static void end_scope(void *arg)
     ebb_arena *a = arg;
     ebb_scope_attach(a);
     ebb_scope_end(&a);
+}
+
+Test(share, a_scope_that_has_ended_does_not_read)
+{
+    if (!layout_is_plain()) cr_skip_test("the tool says so itself");
+    reports r;
+    ebb_root root = EBB_ROOT_INIT;
+    ebb_status why = EBB_OK;
+    ebb_shared *s = make(1);
+    cr_assert(ebb_root_set(&root, &s));
+    ebb_arena *a = ebb_scope_begin(NULL), *copy = a;
+    ebb_scope_end(&a);
+    reports_start(&r);
+    cr_assert_null(ebb_root_get(&root, copy, &why));
+    cr_assert_eq(why, EBB_E_INVALID);
+    cr_assert(reports_one(&r, EBB_MISUSE, "ebb_root_get", "already ended"), "%s", r.all);
+    reports_stop();
+    cr_assert(ebb_root_set(&root, &s));
+    none_is_alive();
 }
 
 Test(share, a_scope_that_reads_may_end_elsewhere)
