@@ -142,7 +142,7 @@ static void make_odd_ones(void)
     tenant.arena =
         ebb_arena_create(&(ebb_arena_params){.name = "tenant", .budget = budget, .soft = 500000});
     counted.arena = ebb_arena_create(&(ebb_arena_params){.name = "counted"});
-    must(ebb_tracker_begin("counted", (ebb_watch){.arena = counted.arena}, NULL));
+    must(ebb_tracker_begin("counted", (ebb_watch){.arena = counted.arena}, NULL, NULL));
     ebb_arena *shared = ebb_shared_begin("shared");
     sealed.arena = shared;
     const void *root = ebb_strdup(shared, "settings");
