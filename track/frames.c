@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-enum { FIRST_SLOTS = 1 << 12, FIRST_FRAMES = 1 << 12, MOST = 32 /* frames of an address */ };
+enum { FIRST_SLOTS = 1 << 11, FIRST_FRAMES = 1 << 11, MOST = 32 /* frames of an address */ };
 
 const void *const *ebb__site_stack(const ebb_site *s, uint32_t *ret_depth)
 {

@@ -14,7 +14,7 @@
 
 enum { SCOPES = 3, EACH = 10 };
 
-static ebb_profile request = EBB_PROFILE("GET /</script>");
+static ebb_profile request = EBB_PROFILE("GET /;</script>");
 
 __attribute__((noinline)) static void ask(ebb_arena *a)
 {

@@ -49,6 +49,14 @@ __attribute__((noinline)) static const void *in_middle(void)
     return address;
 }
 
+__attribute__((noinline, unused)) static void in_two_places(const void *ret_[2])
+{
+    ret_[0] = here();
+    HERE(6);
+    ret_[1] = here();
+    HERE(7);
+}
+
 /* Names that break what is written carelessly, and what a format without an escape of its own is to
    make of them. */
 typedef struct hostile {
