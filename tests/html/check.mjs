@@ -519,7 +519,8 @@ async function pictures(folder, report, earlier) {
   await picture(folder, 'glance', report, { viewport: tall })
   await picture(folder, 'flame', report, { viewport: { width: 1180, height: 640 }, dark: true }, async (page) => {
     await scrollTo('flame')(page)
-    await page.locator('#flame-graph g.frame').nth(4).hover()
+    const widths = await page.locator('#flame-graph g.frame[aria-level="4"] rect').evaluateAll((all) => all.map((r) => r.getBoundingClientRect().width))
+    if (widths.length) await page.locator('#flame-graph g.frame[aria-level="4"]').nth(widths.indexOf(Math.max(...widths))).hover()
   })
   await picture(folder, 'waste', report, { viewport: { width: 1180, height: 560 } }, scrollTo('waste'))
   await picture(folder, 'phone', report, { viewport: PHONE })
