@@ -13,6 +13,7 @@
 
 void ebb__format_json(ebb__out *o, const ebb_report *r);
 void ebb__format_html(ebb__out *o, const ebb_report *r);
+void ebb__format_live_html(ebb__out *o); /* it asks for the figures by itself */
 void ebb__format_pprof(ebb__out *o, const ebb_report *r);
 void ebb__format_folded(ebb__out *o, const ebb_report *r);
 /* All of them by name, and the text. False: `format` is none of a report's. */

@@ -1,17 +1,31 @@
 /*
- * track/html.c: a report as one page that needs no network. The report's JSON is in it as it is: it
- * has no '<', so nothing in it ends the script that holds it.
+ * track/html.c: a report as a page that needs nothing else. The page is the same for all reports,
+ * and draws itself from the one JSON document in it. Its policy, near its top, allows the scripts
+ * it carries, by their hashes, and nothing else: no network, no script that a name smuggles in.
  */
-#include "format.h"
+#include "html.h"
 
-static const char head[] =
-    "<!DOCTYPE html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"><title>Ebb</title></head>\n"
-    "<body>\n<script type=\"application/json\" id=\"report\">";
-static const char tail[] = "</script>\n</body>\n</html>\n";
+#include "format.h"
+#include "out.h"
+
+/* The live page asks its own server, and no other. */
+static const char live_policy[] = "; connect-src 'self'";
+/* In place of a report: where to ask for one, relative to the page, and how often. */
+static const char live_source[] = "{\"ebb\":1,\"poll\":\"?format=json\",\"every_ms\":2000}";
 
 void ebb__format_html(ebb__out *o, const ebb_report *r)
 {
-    ebb__out_text(o, head);
+    ebb__out_bytes(o, ebb__page_policy, ebb__page_policy_size);
+    ebb__out_bytes(o, ebb__page_body, ebb__page_body_size);
     ebb__format_json(o, r);
-    ebb__out_text(o, tail);
+    ebb__out_bytes(o, ebb__page_tail, ebb__page_tail_size);
+}
+
+void ebb__format_live_html(ebb__out *o)
+{
+    ebb__out_bytes(o, ebb__page_policy, ebb__page_policy_size);
+    ebb__out_text(o, live_policy);
+    ebb__out_bytes(o, ebb__page_body, ebb__page_body_size);
+    ebb__out_text(o, live_source);
+    ebb__out_bytes(o, ebb__page_tail, ebb__page_tail_size);
 }
