@@ -158,7 +158,7 @@ static void thread_exit(void *value)
     ebb__thread_exit_scopes(t);
     unsigned n = atomic_load_explicit(&exit_count, memory_order_acquire);
     for (unsigned i = n; i-- > 0;) exits[i]();
-    ebb__profile_merge(t);
+    ebb__profile_leave(t);
     ebb__credit_flush(t);
     ebb__cache_flush(t);
     ebb__self = &ebb__no_thread;

@@ -57,6 +57,10 @@ void ebb__pages_give(void *pages, size_t size);
 /* Call fn on each thread that exits. Once for each fn, and for good. */
 void ebb__at_thread_exit(void (*fn)(void));
 
+/* A number of bytes for a person: "1.2 KiB". */
+enum { EBB__SIZE_TEXT = 16 };
+void ebb__size_text(uint64_t bytes, char ret_text[EBB__SIZE_TEXT]);
+
 /* Report a misuse of a watcher as any other (ebb_on_misuse). */
 void ebb__watcher_misuse(const char *function, const char *text);
 
