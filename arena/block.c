@@ -98,7 +98,10 @@ chunk *ebb__block_take(ebb_arena *a, size_t total, bool body, ebb_status *ret_wh
     if (unlikely(a->ext && a->ext->buffer_only)) return NULL;
     if (unlikely(a->bits & LIMITED)) {
         *ret_why = charge_class(a, &klass, ebb__class_fit(total), total);
-        if (*ret_why != EBB_OK) return NULL;
+        if (*ret_why != EBB_OK) {
+            ebb__profile_refused(a);
+            return NULL;
+        }
     }
     chunk *c = take(a->ext ? a->ext->source : NULL, klass, total, a->bits & LIMITED);
     if (unlikely(!c)) {

@@ -295,6 +295,27 @@ typedef struct try_frame try_frame;
 
 enum { CREDITS = 8, SAMPLES = 16, TRIED = 8 };
 
+/* What an arena holds, and what of that is of use; stats.c. A window that is no longer allocated
+   from has a tail; those of arenas that were adopted have nothing else. */
+typedef struct figures {
+    size_t held;      /* the sum of the five below */
+    size_t in_chunks; /* handed out; from this the sizes of chunks are learned */
+    size_t in_large;  /* handed out, in blocks of their own */
+    size_t idle;      /* free, in the newest window and in the head */
+    size_t tails;     /* free, in all others */
+    size_t headers;   /* of blocks, and what lies between a large object and the end of its block */
+    size_t abandoned; /* of what was handed out: at least so much waits in bins */
+    size_t peak;      /* of held, as far as is known */
+    uint32_t chunks, large, cleanups;
+} figures;
+
+/* A scope that was looked at when it ended. */
+typedef struct sample {
+    uint16_t profile;
+    uint32_t weight; /* for so many ends it stands */
+    figures of;
+} sample;
+
 typedef struct credit {
     ebb_budget *budget;
     uint32_t generation;
@@ -308,17 +329,16 @@ typedef struct thread {
     ebb__lexical *lexical;   /* innermost EBB_SCOPE */
     ebb_arena *lexical_root; /* newest of those that all others are below; see ext.outer_root */
     try_frame *try_top;
-    uint32_t until_sample; /* scopes to end here until one is looked at */
+    uint32_t until_sample; /* scopes to end here until one is looked at, */
+    uint32_t interval;     /* counted from so many; 0: none has been yet */
     uint32_t id;
     uint32_t try_count;
     uint32_t tried_count;    /* tries now running */
     ebb_arena *tried[TRIED]; /* the outermost of their arenas */
     uint32_t sample_count;
-    uint32_t cleanups; /* running one inside another; unwinding counts as one */
-    struct {
-        uint16_t profile;
-        size_t used;
-    } sample[SAMPLES];
+    uint16_t last_profile; /* that was looked at; 0: none was */
+    uint32_t cleanups;     /* running one inside another; unwinding counts as one */
+    sample sample[SAMPLES];
     credit credit[CREDITS];
     uint64_t random;               /* see sample.c */
     uintptr_t stack_lo, stack_end; /* as far as is known: 0, 0 */
@@ -561,6 +581,7 @@ static inline bool ebb__is_open(const ebb_arena *a, const void *ptr)
 /* storage.c */
 void *ebb__bin_take(ebb_arena *a, size_t size, size_t *ret_size);
 void ebb__bin_give(ebb_arena *a, void *ptr, size_t size);
+size_t ebb__bins_bytes(const ebb_arena *a);
 const char *ebb__bins_check(const ebb_arena *a);
 void *ebb__obtain_block(ebb_arena *a, size_t size, size_t *ret_size);
 void *ebb__obtain_record(ebb_arena *a, size_t size);
@@ -641,6 +662,13 @@ uint32_t ebb__profile_bits(const ebb_profile *p);
 ebb_profile *ebb__profile_by_id(unsigned id);
 void ebb__profile_sample(thread *t, const ebb_arena *a);
 void ebb__profile_merge(thread *t);
+void ebb__profile_leave(thread *t); /* it exits */
+/* The soft limit of `a` was passed; a block was refused to it. */
+void ebb__profile_crossed(const ebb_arena *a);
+void ebb__profile_refused(const ebb_arena *a);
+/* The class, and the step, that hold what is used; HEAD_CLASSES: no head does. */
+unsigned ebb__head_for(size_t used);
+unsigned ebb__body_for(size_t used);
 void ebb__profile_lock(void);
 void ebb__profile_unlock(void);
 
@@ -664,8 +692,8 @@ void ebb__misuse_unlock(void);
 int ebb__checks_level(void); /* ebb_checks_get, without making sure that the environment was read */
 
 /* stats.c */
+figures ebb__figures(const ebb_arena *a);
 size_t ebb__used(const ebb_arena *a);
-size_t ebb__used_in_chunks(const ebb_arena *a);
 size_t ebb__held(const ebb_arena *a);
 
 #endif /* EBB_ARENA_INTERNAL_H */

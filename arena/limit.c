@@ -234,18 +234,26 @@ void ebb__budget_unlock(void)
 
 /* ---- arenas ---------------------------------------------------------------------------------- */
 
-static void count(ext *e, size_t bytes)
+static void note_crossed(const ebb_arena *a)
 {
-    size_t before = e->charged;
-    e->charged += bytes;
-    if (e->soft && before <= e->soft && e->charged > e->soft) e->soft_crossed++;
+    a->ext->soft_crossed++;
+    ebb__profile_crossed(a);
 }
 
-static bool charge_one(ext *e, size_t bytes)
+static void count(const ebb_arena *a, size_t bytes)
 {
+    ext *e = a->ext;
+    size_t before = e->charged;
+    e->charged += bytes;
+    if (e->soft && before <= e->soft && e->charged > e->soft) note_crossed(a);
+}
+
+static bool charge_one(const ebb_arena *a, size_t bytes)
+{
+    const ext *e = a->ext;
     if (e->hard && (bytes > e->hard || e->charged > e->hard - bytes)) return false;
     if (e->budget && !budget_charge(e->budget, bytes)) return false;
-    count(e, bytes);
+    count(a, bytes);
     return true;
 }
 
@@ -263,7 +271,7 @@ static void uncharge_until(ebb_arena *a, const ebb_arena *stop, size_t bytes)
 ebb_status ebb__charge(ebb_arena *a, size_t bytes)
 {
     for (ebb_arena *x = a; x; x = x->parent) {
-        if (!x->ext || !x->ext->counts || charge_one(x->ext, bytes)) continue;
+        if (!x->ext || !x->ext->counts || charge_one(x, bytes)) continue;
         uncharge_until(a, x, bytes);
         return EBB_E_LIMIT;
     }
@@ -276,7 +284,7 @@ void ebb__charge_anyway(ebb_arena *a, size_t bytes)
         ext *e = a->ext;
         if (!e || !e->counts) continue;
         if (e->budget) ebb__budget_charge_anyway(e->budget, bytes);
-        count(e, bytes);
+        count(a, bytes);
     }
 }
 
@@ -305,6 +313,7 @@ void ebb__limits_begin(ebb_arena *a)
 {
     ebb__mark_subtree(a);
     if (!(a->bits & LIMITED) || ebb__charge(a, head_size(a)) == EBB_OK) return;
+    ebb__profile_refused(a);
     ebb__charge_anyway(a, head_size(a));
     a->bits |= STICKY; /* one that is made is not, but this one must not go on */
     ebb__set_failed(a, EBB_E_LIMIT);
@@ -328,7 +337,7 @@ bool ebb_arena_set_limit(ebb_arena *a, size_t soft, size_t hard, size_t reserve)
     e->soft = soft;
     e->hard = hard;
     e->reserve = reserve;
-    if (soft && e->charged > soft) e->soft_crossed++;
+    if (soft && e->charged > soft) note_crossed(a);
     return true;
 }
 

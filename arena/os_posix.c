@@ -7,11 +7,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -269,6 +271,25 @@ bool os_stack_find(uintptr_t inside, uintptr_t *ret_lo, uintptr_t *ret_end)
     close(m.fd);
     errno = before;
     return found;
+}
+
+/* ---- addresses ------------------------------------------------------------------------------- */
+
+bool os_address_is_local(const void *address)
+{
+    const unsigned loopback = 127;
+    sa_family_t family = ((const struct sockaddr *)address)->sa_family;
+    if (family == AF_UNIX) return true;
+    if (family == AF_INET) {
+        struct sockaddr_in in;
+        memcpy(&in, address, sizeof in);
+        return ntohl(in.sin_addr.s_addr) >> 24 == loopback;
+    }
+    if (family != AF_INET6) return false;
+    struct sockaddr_in6 in6;
+    memcpy(&in6, address, sizeof in6);
+    const struct in6_addr *a = &in6.sin6_addr;
+    return IN6_IS_ADDR_LOOPBACK(a) || (IN6_IS_ADDR_V4MAPPED(a) && a->s6_addr[12] == loopback);
 }
 
 /* ---- the program ------------------------------------------------------------------------------ */

@@ -64,6 +64,11 @@ void ebb__print_wrong(const char *variable, const char *value, const char *may_b
     os_print_line(line);
 }
 
+bool ebb__peer_is_local(const void *address)
+{
+    return os_address_is_local(address);
+}
+
 /* ---- whole files ----------------------------------------------------------------------------- */
 
 bool ebb__file_begin(ebb__file *f, const char *path)

@@ -1,18 +1,25 @@
 /*
  * arena/profile.c: what kinds of request are like, learned from a sample of those that end.
  *
- * Every 16th scope that a thread ends is looked at, and every fourth look its samples are merged,
- * under a lock nobody waits long for, into the profile's histogram of used bytes (log-linear, eight
- * buckets to a doubling, so a size is known to an eighth). Once a profile has 256 samples every
- * 64th is looked at, and the merge is every 16th look: a merge moves the histogram's lines from one
- * core to another, which cost two threads 3 % of a request of 200 allocations. From the histogram
- * the two chunk classes follow:
+ * Every 17th scope that a thread ends is looked at, and every fourth look its samples are merged,
+ * under a lock nobody waits long for, into the profile's histograms of used and held bytes
+ * (log-linear, eight buckets to a doubling, so a size is known to an eighth). Once a profile has
+ * 256 samples every 67th is looked at, and the merge is every 16th look: a merge moves the
+ * histogram's lines from one core to another, which cost two threads 3 % of a request of 200
+ * allocations. The intervals are primes: with 16 and 64, of scopes that end by turns (a child, its
+ * parent, a child) one kind was never looked at. From the histogram of used bytes the two chunk
+ * classes follow:
  *
  *   head   the smallest that holds the given percentile; if none does, the smallest there is, since
  *          every such scope goes on to a body anyway
  *   body   the smallest that holds what the head does not
  *
- * When a histogram is full it is halved, so that a profile follows a program that changes.
+ * When a histogram is full it is halved, so that a profile follows a program that changes. The
+ * sums of what was held and wasted are not: they are of all scopes looked at in this process. A
+ * sample stands for as many ends as the interval that led to it, so that the ends can be estimated:
+ * without bias where the order of ends has nothing to do with the intervals. What a thread has
+ * ended since its last sample is told when it exits. Limits, whose events are rare, are counted one
+ * by one.
  */
 #include "internal.h"
 
@@ -38,12 +45,22 @@ enum {
     YOUNG_BATCH = 4
 };
 
-typedef struct record {
-    ebb_profile *profile; /* NULL: loaded, not begun yet */
-    uint64_t samples;
+_Static_assert(BUCKETS == EBB_PROFILE_BARS, "each bucket is a bar");
+
+typedef struct histogram {
     size_t max;
     uint32_t total;
     uint32_t bucket[BUCKETS];
+} histogram;
+
+typedef struct record {
+    ebb_profile *profile; /* NULL: loaded, not begun yet */
+    uint64_t samples;     /* those loaded included */
+    histogram used;       /* in chunks. It alone, and `samples`, are saved */
+    histogram held;       /* the peak where it is known */
+    uint64_t ended;
+    ebb_profile_ledger sum;
+    _Atomic uint64_t soft_crossed, refused;
     char name[NAME_MAX_LENGTH + 1];
 } record;
 
@@ -84,37 +101,36 @@ static size_t bucket_top(unsigned i)
     return (((size_t)STEPS + (i - 1) % STEPS + 1) << (top - 3)) - 1;
 }
 
-static size_t percentile_of(const record *r, unsigned percent)
+static size_t percentile_of(const histogram *h, unsigned percent)
 {
-    uint64_t want = ((uint64_t)r->total * percent + 99) / 100, seen = 0;
+    uint64_t want = ((uint64_t)h->total * percent + 99) / 100, seen = 0;
     for (unsigned i = 0; i < BUCKETS; i++) {
-        seen += r->bucket[i];
-        if (r->total && seen >= want) return bucket_top(i) < r->max ? bucket_top(i) : r->max;
+        seen += h->bucket[i];
+        if (h->total && seen >= want) return bucket_top(i) < h->max ? bucket_top(i) : h->max;
     }
     return 0;
 }
 
-static void add(record *r, size_t used)
+static void add(histogram *h, size_t size)
 {
-    r->bucket[bucket_of(used)]++;
-    r->total++;
-    __atomic_store_n(&r->samples, r->samples + 1, __ATOMIC_RELAXED);
-    if (used > r->max) r->max = used;
-    if (r->total < FULL) return;
-    r->total = 0;
-    for (unsigned i = 0; i < BUCKETS; i++) r->total += r->bucket[i] /= 2;
+    h->bucket[bucket_of(size)]++;
+    h->total++;
+    if (size > h->max) h->max = size;
+    if (h->total < FULL) return;
+    h->total = 0;
+    for (unsigned i = 0; i < BUCKETS; i++) h->total += h->bucket[i] /= 2;
 }
 
 /* ---- learning -------------------------------------------------------------------------------- */
 
-static unsigned head_for(size_t used)
+unsigned ebb__head_for(size_t used)
 {
     unsigned k = 0;
     while (k < HEAD_CLASSES && class_size(k) - CONTROL_SIZE < used) k++;
     return k;
 }
 
-static unsigned body_for(size_t used)
+unsigned ebb__body_for(size_t used)
 {
     unsigned step = 0;
     while (step < BODY_STEPS - 1 && class_size(body_class(step)) - CONTROL_SIZE < used) step++;
@@ -140,12 +156,13 @@ static void learn_for(const record *r, ebb_profile *p)
 {
     enum { BODY_PERCENTILE = 95 };
     unsigned percent = p->percentile && p->percentile <= 100 ? p->percentile : DEFAULT_PERCENTILE;
-    size_t used = percentile_of(r, percent);
-    unsigned head = head_for(used);
+    size_t used = percentile_of(&r->used, percent);
+    unsigned head = ebb__head_for(used);
     if (head == HEAD_CLASSES) head = 0;
-    else used = percentile_of(r, BODY_PERCENTILE); /* the body is for the few that overflow */
+    else
+        used = percentile_of(&r->used, BODY_PERCENTILE); /* the body is for the few that overflow */
     size_t in_head = class_size(head) - CONTROL_SIZE;
-    unsigned body = body_for(used > in_head ? used - in_head : 0);
+    unsigned body = ebb__body_for(used > in_head ? used - in_head : 0);
     begin_with(p, p->ebb__start >> PROFILE_SHIFT, head, body);
 }
 
@@ -154,31 +171,95 @@ static void learn(const record *r)
     for (ebb_profile *p = r->profile; p; p = p->ebb__twin) learn_for(r, p);
 }
 
+/* ---- samples --------------------------------------------------------------------------------- */
+
+static record *record_of_profile(unsigned id)
+{
+    return atomic_load_explicit(&records[id], memory_order_relaxed); /* none of id 0 */
+}
+
+/* Return how many ends have led to this one. */
+static uint32_t next_interval(thread *t, bool young)
+{
+    enum { OFTEN = 17, SELDOM = 67 };
+    uint32_t before = t->interval ? t->interval : 1;
+    t->interval = t->until_sample = young ? OFTEN : SELDOM;
+    return before;
+}
+
 /* One of every so many ends comes here. */
 void ebb__profile_sample(thread *t, const ebb_arena *a)
 {
-    enum { OFTEN = 16, SELDOM = 64 };
-    const record *r =
-        atomic_load_explicit(&records[profile_of(a)], memory_order_relaxed); /* none of id 0 */
+    const record *r = record_of_profile(profile_of(a));
     bool young = r && __atomic_load_n(&r->samples, __ATOMIC_RELAXED) < YOUNG;
-    t->until_sample = young ? OFTEN : SELDOM;
+    uint32_t weight = next_interval(t, young);
+    t->last_profile = (uint16_t)profile_of(a);
     if (!r) return;
-    t->sample[t->sample_count].profile = (uint16_t)profile_of(a);
-    t->sample[t->sample_count].used = ebb__used_in_chunks(a);
-    if (++t->sample_count >= (young ? YOUNG_BATCH : SAMPLES)) ebb__profile_merge(t);
+    t->sample[t->sample_count++] = (sample){(uint16_t)profile_of(a), weight, ebb__figures(a)};
+    if (t->sample_count >= (young ? YOUNG_BATCH : SAMPLES)) ebb__profile_merge(t);
+}
+
+static void add_to_ledger(ebb_profile_ledger *l, const figures *f)
+{
+    size_t handed_out = f->in_chunks + f->in_large;
+    size_t abandoned = f->abandoned < handed_out ? f->abandoned : handed_out;
+    l->samples++;
+    l->held += f->held;
+    l->used += handed_out - abandoned;
+    l->tails += f->tails;
+    l->idle += f->idle;
+    l->abandoned += abandoned;
+    l->headers += f->headers;
+    l->chunks += f->chunks;
+    l->large += f->large;
+}
+
+static void add_sample(record *r, const sample *s)
+{
+    add(&r->used, s->of.in_chunks);
+    add(&r->held, s->of.peak);
+    add_to_ledger(&r->sum, &s->of);
+    r->ended += s->weight;
+    __atomic_store_n(&r->samples, r->samples + 1, __ATOMIC_RELAXED);
 }
 
 void ebb__profile_merge(thread *t)
 {
     os_lock(&lock);
     for (unsigned i = 0; i < t->sample_count; i++) {
-        record *r = atomic_load_explicit(&records[t->sample[i].profile], memory_order_relaxed);
-        add(r, t->sample[i].used);
-        bool more = i + 1 < t->sample_count && t->sample[i + 1].profile == t->sample[i].profile;
+        const sample *s = &t->sample[i];
+        record *r = record_of_profile(s->profile);
+        add_sample(r, s);
+        bool more = i + 1 < t->sample_count && s[1].profile == s->profile;
         if (!more) learn(r);
     }
     os_unlock(&lock);
     t->sample_count = 0;
+}
+
+/* Whose scopes it has ended since the last look nobody knows: they are told as of the same kind, so
+   that threads that live shorter than an interval are not counted as one end each. */
+void ebb__profile_leave(thread *t)
+{
+    uint32_t since = t->interval - t->until_sample;
+    record *r = record_of_profile(t->last_profile);
+    ebb__profile_merge(t);
+    if (!r || !since) return;
+    os_lock(&lock);
+    r->ended += since;
+    os_unlock(&lock);
+}
+
+void ebb__profile_crossed(const ebb_arena *a)
+{
+    record *r = record_of_profile(profile_of(a));
+    if (r) atomic_fetch_add_explicit(&r->soft_crossed, 1, memory_order_relaxed);
+}
+
+void ebb__profile_refused(const ebb_arena *a)
+{
+    record *r = record_of_profile(profile_of(a));
+    if (r) atomic_fetch_add_explicit(&r->refused, 1, memory_order_relaxed);
 }
 
 /* ---- registration ---------------------------------------------------------------------------- */
@@ -223,7 +304,7 @@ static bool join(ebb_profile *p, record *r)
     p->ebb__twin = r->profile->ebb__twin;
     r->profile->ebb__twin = p;
     begin_with(p, r->profile->ebb__start >> PROFILE_SHIFT, DEFAULT_HEAD, DEFAULT_BODY);
-    if (r->total) learn(r);
+    if (r->used.total) learn(r);
     return true;
 }
 
@@ -243,7 +324,7 @@ static bool register_locked(ebb_profile *p)
     unsigned id = ++record_count;
     atomic_store_explicit(&records[id], r, memory_order_release);
     begin_with(p, id, DEFAULT_HEAD, DEFAULT_BODY);
-    if (r->total) learn(r);
+    if (r->used.total) learn(r);
     return true;
 }
 
@@ -271,20 +352,66 @@ ebb_profile *ebb__profile_by_id(unsigned id)
     return r ? r->profile : NULL;
 }
 
+/* ---- seeing ---------------------------------------------------------------------------------- */
+
+/* What this thread has looked at is not to be missed; what others have, they hold themselves. */
+static const record *record_for(ebb_profile *p)
+{
+    if (!ebb__profile_register(p)) return NULL;
+    if (ebb__self->sample_count) ebb__profile_merge(ebb__self);
+    return record_of_profile(__atomic_load_n(&p->ebb__start, __ATOMIC_RELAXED) >> PROFILE_SHIFT);
+}
+
+static void show_record(const record *r, ebb_profile_stats *ret_)
+{
+    ret_->samples = r->samples;
+    ret_->used_p50 = percentile_of(&r->used, 50);
+    ret_->used_p95 = percentile_of(&r->used, 95);
+    ret_->used_max = r->used.max;
+    ret_->held_p50 = percentile_of(&r->held, 50);
+    ret_->held_p95 = percentile_of(&r->held, 95);
+    ret_->held_max = r->held.max;
+    ret_->ended = r->ended;
+    ret_->soft_crossed = atomic_load_explicit(&r->soft_crossed, memory_order_relaxed);
+    ret_->refused = atomic_load_explicit(&r->refused, memory_order_relaxed);
+    ret_->sum = r->sum;
+}
+
 void ebb_profile_get_stats(ebb_profile *p, ebb_profile_stats *ret_)
 {
     memset(ret_, 0, sizeof *ret_);
-    if (!ebb__profile_register(p)) return;
+    const record *r = record_for(p);
+    if (!r) return;
     os_lock(&lock);
     uint32_t start = __atomic_load_n(&p->ebb__start, __ATOMIC_RELAXED);
-    const record *r = atomic_load_explicit(&records[start >> PROFILE_SHIFT], memory_order_relaxed);
-    ret_->samples = r->samples;
-    ret_->used_p50 = percentile_of(r, 50);
-    ret_->used_p95 = percentile_of(r, 95);
-    ret_->used_max = r->max;
+    show_record(r, ret_);
     ret_->head = class_size((start & HEAD_MASK) >> HEAD_SHIFT);
     ret_->body = class_size(body_class(start & BODY_MASK));
     os_unlock(&lock);
+}
+
+size_t ebb_profile_get_histogram(ebb_profile *p, ebb_profile_bar *ret_, size_t most)
+{
+    size_t n = 0;
+    const record *r = record_for(p);
+    if (!r) return 0;
+    os_lock(&lock);
+    for (unsigned i = 0; i < BUCKETS; i++) {
+        if (!r->used.bucket[i]) continue;
+        if (n < most) ret_[n] = (ebb_profile_bar){bucket_top(i), r->used.bucket[i]};
+        n++;
+    }
+    os_unlock(&lock);
+    return n;
+}
+
+size_t ebb_profile_list(ebb_profile **ret_, size_t most)
+{
+    os_lock(&lock);
+    size_t n = record_count;
+    for (unsigned i = 1; i <= n && i <= most; i++) ret_[i - 1] = record_of_profile(i)->profile;
+    os_unlock(&lock);
+    return n;
 }
 
 /* ---- the file -------------------------------------------------------------------------------- */
@@ -335,13 +462,13 @@ static void put_name(out *o, const char *name)
 static void put_record(out *o, const record *r)
 {
     char word[64];
-    if (r->total == 0) return;
+    if (r->used.total == 0) return;
     put_name(o, r->name);
-    snprintf(word, sizeof word, " %" PRIu64 " %zu", r->samples, r->max);
+    snprintf(word, sizeof word, " %" PRIu64 " %zu", r->samples, r->used.max);
     put(o, word);
     for (unsigned i = 0; i < BUCKETS; i++) {
-        if (!r->bucket[i]) continue;
-        snprintf(word, sizeof word, " %u:%" PRIu32, i, r->bucket[i]);
+        if (!r->used.bucket[i]) continue;
+        snprintf(word, sizeof word, " %u:%" PRIu32, i, r->used.bucket[i]);
         put(o, word);
     }
     put(o, "\n");
@@ -464,11 +591,12 @@ static bool read_buckets(in *r, record *to)
             return false;
         if (i < next) return wrong(r, "buckets are out of order");
         if (!read_number(r, FULL, &count) || count == 0) return wrong(r, "a bucket is empty");
-        to->bucket[i] = (uint32_t)count;
-        to->total += (uint32_t)count;
+        to->used.bucket[i] = (uint32_t)count;
+        to->used.total += (uint32_t)count;
         next = i + 1;
     }
-    if (to->total == 0 || to->total > FULL) return wrong(r, "a histogram is empty or overfull");
+    if (to->used.total == 0 || to->used.total > FULL)
+        return wrong(r, "a histogram is empty or overfull");
     return read_char(r, '\n', "unexpected characters at the end of the line");
 }
 
@@ -485,7 +613,7 @@ static bool read_record(in *r)
     if (!read_name(r, to) || !read_number(r, UINT64_MAX, &to->samples)) return false;
     if (!read_char(r, ' ', "the largest size is missing") || !read_number(r, PTRDIFF_MAX, &max))
         return false;
-    to->max = (size_t)max;
+    to->used.max = (size_t)max;
     return read_buckets(r, to);
 }
 
@@ -516,10 +644,10 @@ static bool read_all(in *r, const char *text)
 
 static void replace(record *r, const record *by)
 {
-    ebb_profile *p = r->profile;
-    *r = *by;
-    r->profile = p;
-    if (p) learn(r);
+    __atomic_store_n(&r->samples, by->samples, __ATOMIC_RELAXED);
+    r->used = by->used;
+    memcpy(r->name, by->name, sizeof r->name);
+    if (r->profile) learn(r);
 }
 
 static record *waiting_by_name(const char *name)
@@ -549,7 +677,7 @@ static void take_over(in *r, record **spare)
         record *to = waiting_by_name(from->name);
         if (spare[i] && !to) loaded[loaded_count++] = to = spare[i];
         if (!to) to = begun_by_name(from->name);
-        replace(to, from);
+        if (to) replace(to, from);
     }
 }
 
@@ -564,6 +692,7 @@ static ebb_status load(in *r, const char *path)
     if (!read_all(r, text)) return ebb_failed(r->scratch) ? EBB_E_MEMORY : EBB_E_SYNTAX;
     record **spare = ebb_alloc_array(r->scratch, record *, r->count + 1);
     if (!spare) return wrong(r, "out of memory"), EBB_E_MEMORY;
+    if (ebb__self->sample_count) ebb__profile_merge(ebb__self); /* older than what is loaded */
     os_lock(&lock);
     bool ok = reserve_new(r, spare);
     if (ok) take_over(r, spare);

@@ -7,16 +7,27 @@
 #include <stdio.h>
 #include <string.h>
 
-/* One window: what was taken from either end. */
-static size_t window_used(uintptr_t lo, uintptr_t floor, uintptr_t tip, uintptr_t top)
+typedef struct window {
+    uintptr_t lo, floor, tip;
+} window;
+
+/* A block whose window ends at `top`. */
+static void add_window(figures *f, window w, uintptr_t top, size_t block, size_t *ret_free)
 {
-    return (floor - lo) + (top - tip);
+    f->in_chunks += (w.floor - w.lo) + (top - w.tip);
+    *ret_free += w.tip - w.floor;
+    f->headers += block - (top - w.lo);
+    f->held += block;
+    f->chunks++;
 }
 
-typedef struct totals {
-    size_t held, used, large_used;
-    uint32_t chunks, large, cleanups;
-} totals;
+static void add_large(figures *f, const chunk *c)
+{
+    f->in_large += c->u.object.len;
+    f->headers += c->size - c->u.object.len;
+    f->held += c->size;
+    f->large++;
+}
 
 static uint32_t count_of(const ebb_cleanup *c)
 {
@@ -25,56 +36,46 @@ static uint32_t count_of(const ebb_cleanup *c)
     return n;
 }
 
-static void add_up(const ebb_arena *a, totals *t)
+static void add_up(const ebb_arena *a, figures *f, size_t *ret_newest)
 {
-    uintptr_t lo = window_lo(a), floor = a->floor, tip = a->w.tip;
+    window w = {window_lo(a), a->floor, a->w.tip};
+    size_t *free_part = ret_newest;
     for (link l = a->undo; l; l = *(link *)record_of(l)) {
         chunk *c = record_of(l);
         switch (kind_of(l)) {
         case CHUNK:
-            t->used += window_used(lo, floor, tip, (uintptr_t)c);
-            t->held += c->size;
-            t->chunks++;
-            lo = c->before_lo;
-            floor = c->u.before.floor;
-            tip = c->u.before.tip;
+            add_window(f, w, (uintptr_t)c, c->size, free_part);
+            w = (window){c->before_lo, c->u.before.floor, c->u.before.tip};
+            free_part = &f->tails;
             break;
-        case LARGE:
-            t->large_used += c->u.object.len;
-            t->held += c->size;
-            t->large++;
-            break;
-        case DEFER: t->cleanups += ((defer *)record_of(l))->fn != NULL; break;
-        case ADOPT: add_up(tombstone_of(l), t); break;
-        case HOLD: t->cleanups += count_of(((hold *)record_of(l))->first); break;
+        case LARGE: add_large(f, c); break;
+        case DEFER: f->cleanups += ((defer *)record_of(l))->fn != NULL; break;
+        case ADOPT: add_up(tombstone_of(l), f, &f->tails); break;
+        case HOLD: f->cleanups += count_of(((hold *)record_of(l))->first); break;
         }
     }
-    t->used += window_used(lo, floor, tip, head_top(a));
-    t->held += head_size(a);
-    t->chunks++;
+    add_window(f, w, head_top(a), head_size(a), ret_newest);
+    f->abandoned += ebb__bins_bytes(a);
 }
 
-static totals totals_of(const ebb_arena *a)
+figures ebb__figures(const ebb_arena *a)
 {
-    totals t = {0, 0, 0, 0, 0, 0};
-    add_up(a, &t);
-    return t;
+    figures f = {0};
+    add_up(a, &f, &f.idle);
+    const ext *e = a->ext;
+    f.peak = e && e->peak > f.held ? e->peak : f.held;
+    return f;
 }
 
 size_t ebb__used(const ebb_arena *a)
 {
-    totals t = totals_of(a);
-    return t.used + t.large_used;
-}
-
-size_t ebb__used_in_chunks(const ebb_arena *a)
-{
-    return totals_of(a).used;
+    figures f = ebb__figures(a);
+    return f.in_chunks + f.in_large;
 }
 
 size_t ebb__held(const ebb_arena *a)
 {
-    return totals_of(a).held;
+    return ebb__figures(a).held;
 }
 
 /* Adopted arenas are part of `held`, but their children are not in our list. */
@@ -95,15 +96,15 @@ void ebb_arena_get_stats(const ebb_arena *a, ebb_arena_stats *ret_)
 {
     memset(ret_, 0, sizeof *ret_);
     if (a != &ebb__dead) {
-        totals t = totals_of(a);
+        figures f = ebb__figures(a);
         const ext *e = a->ext;
-        ret_->held = t.held;
-        ret_->used = t.used + t.large_used;
-        ret_->peak = e && e->peak > t.held ? e->peak : t.held;
+        ret_->held = f.held;
+        ret_->used = f.in_chunks + f.in_large;
+        ret_->peak = f.peak;
         ret_->charged = e && e->counts ? e->charged : 0;
-        ret_->chunks = t.chunks;
-        ret_->large = t.large;
-        ret_->cleanups = t.cleanups;
+        ret_->chunks = f.chunks;
+        ret_->large = f.large;
+        ret_->cleanups = f.cleanups;
         ret_->children = e ? e->children : 0;
         ret_->soft_crossed = e ? e->soft_crossed : 0;
     }

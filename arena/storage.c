@@ -37,6 +37,7 @@ typedef struct hole {
 
 struct bins {
     hole *bin[BINS];
+    size_t bytes; /* of all of them */
 };
 
 static unsigned log2_of(size_t size)
@@ -89,7 +90,9 @@ void *ebb__bin_take(ebb_arena *a, size_t size, size_t *ret_size)
     unsigned i = bin_of(size);
     hole *h = take_first_fit(&b->bin[i], size, SEARCHED);
     if (!h && i + 1 < BINS) h = take_first_fit(&b->bin[i + 1], size, 1);
-    if (h) *ret_size = h->size;
+    if (!h) return NULL;
+    b->bytes -= h->size;
+    *ret_size = h->size;
     return h;
 }
 
@@ -135,17 +138,27 @@ void ebb__bin_give(ebb_arena *a, void *ptr, size_t size)
     h->size = size;
     h->next = b->bin[bin_of(size)];
     b->bin[bin_of(size)] = h;
+    b->bytes += size;
+}
+
+/* What waits in bins. Counted rather than walked: a walk follows what a bug may have written. */
+size_t ebb__bins_bytes(const ebb_arena *a)
+{
+    return a->ext && a->ext->bins ? a->ext->bins->bytes : 0;
 }
 
 /* NULL: the holes are holes, as far as can be told. */
 const char *ebb__bins_check(const ebb_arena *a)
 {
     const struct bins *b = a->ext ? a->ext->bins : NULL;
+    size_t bytes = 0;
     for (unsigned i = 0; b && i < BINS; i++)
-        for (const hole *h = b->bin[i]; h; h = h->next)
+        for (const hole *h = b->bin[i]; h; h = h->next) {
             if (h->size < (size_t)1 << (i + LEAST))
                 return "storage that was released has been written to";
-    return NULL;
+            bytes += h->size;
+        }
+    return bytes == ebb__bins_bytes(a) ? NULL : "the bytes of released storage are miscounted";
 }
 
 /* ---- storage --------------------------------------------------------------------------------- */

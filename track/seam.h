@@ -127,6 +127,10 @@ void ebb__system_unwatch(void);
 /* A call of malloc or its kin, on this thread. May come at any time, a signal's handler's too. */
 void ebb__system_event(size_t size, const void *site);
 
+/* A number of bytes for a person: "1.2 KiB". */
+enum { EBB__SIZE_TEXT = 16 };
+void ebb__size_text(uint64_t bytes, char ret_text[EBB__SIZE_TEXT]);
+
 /* Report a misuse of a watcher as any other (ebb_on_misuse). */
 void ebb__watcher_misuse(const char *function, const char *text);
 

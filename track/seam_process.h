@@ -45,4 +45,7 @@ bool ebb__file_begin(ebb__file *f, const char *path);
 /* False, and nothing has changed: it was not @good, or can't be finished; errno says why. */
 bool ebb__file_end(ebb__file *f, bool good);
 
+/* Whether a struct sockaddr is of this machine alone: loopback, or a local socket. */
+bool ebb__peer_is_local(const void *address);
+
 #endif /* EBB_TRACK_SEAM_PROCESS_H */

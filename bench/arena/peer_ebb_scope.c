@@ -50,7 +50,7 @@ static inline void *peer_grow(peer_handle *h, void *old, size_t old_size, size_t
     return ebb_resize(*h, old, old_size, size);
 }
 
-/* A profile looks at every 16th scope: enough that its percentiles have come to rest. */
+/* A profile looks at every 17th scope: enough that its percentiles have come to rest. */
 #define PEER_SETTLE 2500
 
 #include "loops.h"
