@@ -205,10 +205,10 @@ static unsigned lowest(uint64_t x)
 size_t ebb_bitset_find(const ebb_bitset *s, size_t from)
 {
     size_t w = from / BITS;
-    if (w >= s->words) return EBB_NONE;
+    if (w >= s->words) return EBB_NOT_FOUND;
     uint64_t bits = s->word[w] & ALL << from % BITS;
     while (!bits) {
-        if (++w == s->words) return EBB_NONE;
+        if (++w == s->words) return EBB_NOT_FOUND;
         bits = s->word[w];
     }
     return w * BITS + lowest(bits);

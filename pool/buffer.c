@@ -67,8 +67,8 @@ static bool make(void *ctx, void *object)
     ebb_arena_params params = EBB_ARENA_PARAMS_INIT;
     params.name = k->of->name;
     params.size = k->size;
-    b->ebb__arena = ebb_arena_create(&params);
-    b->ptr = ebb_resize(b->ebb__arena, NULL, 0, k->size);
+    b->ebb__arena = arena_new(&params);
+    b->ptr = b->ebb__arena ? ebb_resize(b->ebb__arena, NULL, 0, k->size) : NULL;
     if (!b->ptr) {
         ebb_arena_destroy(&b->ebb__arena);
         return false;
@@ -220,8 +220,8 @@ ebb_bufpool *ebb_bufpool_create(const ebb_bufpool_params *params, ebb_status *re
     }
     ebb_arena_params of = EBB_ARENA_PARAMS_INIT;
     of.name = "buffer pool";
-    ebb_arena *a = ebb_arena_create(&of);
-    ebb_bufpool *p = bufpool_in(a, q);
+    ebb_arena *a = arena_new(&of);
+    ebb_bufpool *p = a ? bufpool_in(a, q) : NULL;
     if (p && add_classes(p, q, size, ret_why)) return p;
     for (unsigned i = 0; p && i < p->count; i++) ebb_pool_destroy(&p->class[i].pool);
     ebb_arena_destroy(&a);
@@ -417,7 +417,8 @@ bool ebb_buf_reserve(ebb_buf *b, size_t size)
 
 /* ---- with the string builder ----------------------------------------------------------------- */
 
-static ebb_builder failed_builder(ebb_status why)
+/* What is over, or never was. EBB_OK: but has not failed, until something is appended. */
+static ebb_builder builder_of_none(ebb_status why)
 {
     ebb_builder text = ebb_builder_in(&ebb__dead);
     text.ebb__failed = why;
@@ -426,13 +427,13 @@ static ebb_builder failed_builder(ebb_status why)
 
 ebb_builder ebb_buf_builder(ebb_buf *b)
 {
-    if (!loan_of(b, "ebb_buf_builder", CALLER)) return failed_builder(EBB_E_INVALID);
-    if (b->ebb__spoilt) return failed_builder(EBB_E_MEMORY);
+    if (!loan_of(b, "ebb_buf_builder", CALLER)) return builder_of_none(EBB_E_INVALID);
+    if (b->ebb__spoilt) return builder_of_none(EBB_E_MEMORY);
     if (b->ebb__building) {
         ebb__report_named(EBB_MISUSE, "ebb_buf_builder", class_of(b)->of->name,
                           "a builder has the buffer at %p already; ebb_buf_finish that first",
                           (void *)b);
-        return failed_builder(EBB_E_INVALID);
+        return builder_of_none(EBB_E_INVALID);
     }
     ebb_scope_attach(b->ebb__arena);
     ebb_builder text = ebb_builder_in(b->ebb__arena);
@@ -472,7 +473,7 @@ ebb_str ebb_buf_finish(ebb_buf *b, ebb_builder *text)
         report_stranger(b);
         return none;
     }
-    *text = failed_builder(EBB_E_INVALID);
+    *text = builder_of_none(t.ebb__failed);
     b->ebb__building = false;
     if (t.ebb__failed != EBB_OK) {
         give_up_on(b, &t);

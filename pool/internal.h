@@ -220,6 +220,15 @@ static inline void *refused(ebb_status why, ebb_status *ret_why)
     return NULL;
 }
 
+/* NULL: no memory. An arena that never got any would jump to whatever ebb_try is running, so out
+   of the middle of a pool. */
+static inline ebb_arena *arena_new(const ebb_arena_params *params)
+{
+    ebb_arena *a = ebb_arena_create(params);
+    if (unlikely(ebb_failed(a))) ebb_arena_destroy(&a);
+    return a;
+}
+
 /* ---- magazine.c ------------------------------------------------------------------------------ */
 
 /* Its thread goes in; NULL: there is none, or it is closed. To be left in either case. */

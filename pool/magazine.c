@@ -21,8 +21,8 @@ void ebb__desk_prepare(void)
     if (ebb__desk != &no_desk) return;
     ebb_arena_params params = EBB_ARENA_PARAMS_INIT;
     params.name = "pools of a thread";
-    ebb_arena *room = ebb_arena_create(&params);
-    desk *d = ebb_new(room, desk);
+    ebb_arena *room = arena_new(&params);
+    desk *d = room ? ebb_new(room, desk) : NULL;
     if (!d) {
         ebb_arena_destroy(&room);
         return;

@@ -34,8 +34,8 @@ static bool take_memory(ebb_pool *p, entry *e)
     if (!p->keeps_none) return ebb_storage_grow(p->arena, &e->room, 0, p->bytes);
     ebb_arena_params params = EBB_ARENA_PARAMS_INIT;
     params.name = p->name;
-    e->own = ebb_arena_create(&params);
-    e->room.ptr = ebb_alloc(e->own, p->bytes);
+    e->own = arena_new(&params);
+    e->room.ptr = e->own ? ebb_alloc(e->own, p->bytes) : NULL;
     if (e->room.ptr) return ebb_scope_attach(p->arena), true;
     ebb_arena_destroy(&e->own);
     return false;
@@ -193,8 +193,8 @@ ebb_pool *ebb_pool_create(const ebb_pool_params *params, ebb_status *ret_why)
     }
     ebb_arena_params of = EBB_ARENA_PARAMS_INIT;
     of.name = name;
-    ebb_arena *a = ebb_arena_create(&of);
-    ebb_pool *p = pool_in(a, params);
+    ebb_arena *a = arena_new(&of);
+    ebb_pool *p = a ? pool_in(a, params) : NULL;
     if (!p) {
         ebb_arena_destroy(&a);
         return refused(EBB_E_MEMORY, ret_why);

@@ -75,7 +75,7 @@ const char *ebb__policy_check_list(const ebb_list *list, ebb__policy_sum *sum)
     size_t len = 0;
     for (const ebb_link *l = list->first; l; prev = l, l = l->next, len++) {
         if (l->prev != prev) return "a node's neighbour does not know of it";
-        sum->bytes += EBB_LIST_ITEM(l, ebb__policy_node, at)->bytes;
+        sum->bytes += EBB_CONTAINER(l, ebb__policy_node, at)->bytes;
     }
     if (list->last != prev) return "a queue does not end with its last node";
     if (list->len != len) return "a queue has not as many nodes as it says";

@@ -133,7 +133,7 @@ static void insert(ebb__policy *p, ebb__policy_node *node)
 static ebb__policy_node *first(ebb__policy *p)
 {
     while (!queue_of(p, p->lru.oldest)->first) p->lru.oldest++;
-    return EBB_LIST_ITEM(queue_of(p, p->lru.oldest)->first, ebb__policy_node, at);
+    return EBB_CONTAINER(queue_of(p, p->lru.oldest)->first, ebb__policy_node, at);
 }
 
 /* Readers go on stamping meanwhile, but what they have stamped now is not older than `now`. Who has

@@ -195,7 +195,7 @@ static ebb__policy_node *victim(ebb__policy *p, ebb__policy_pinned *pinned, void
     for (size_t held = 0; held <= 2 * p->len;) {
         bool all_of_main = held > p->len && p->s3.small.first;
         ebb_list *from = small_is_next(p) || all_of_main ? &p->s3.small : &p->s3.main;
-        ebb__policy_node *node = EBB_LIST_ITEM(from->first, ebb__policy_node, at);
+        ebb__policy_node *node = EBB_CONTAINER(from->first, ebb__policy_node, at);
         if (turns && spare(p, node)) {
             turns--;
             held = 0;

@@ -38,7 +38,7 @@ static state *state_of(const ebb__policy *p)
 
 static ebb__policy_node *node_of(ebb_link *l)
 {
-    return l ? EBB_LIST_ITEM(l, ebb__policy_node, at) : NULL;
+    return l ? EBB_CONTAINER(l, ebb__policy_node, at) : NULL;
 }
 
 static void enter(ebb__policy *p, ebb__policy_node *node, uint32_t queue)
@@ -249,7 +249,7 @@ static void arc_fini(ebb__policy *p)
 {
     ghosts *g = state_of(p)->ghosts;
     for (int i = 0; i < LISTS; i++)
-        while (g->list[i].first) drop_ghost(g, EBB_LIST_ITEM(g->list[i].first, ghost, at));
+        while (g->list[i].first) drop_ghost(g, EBB_CONTAINER(g->list[i].first, ghost, at));
     free(g);
     fini(p);
 }
@@ -276,9 +276,9 @@ static void arc_insert(ebb__policy *p, ebb__policy_node *node)
     }
     enter(p, node, was ? 1 : 0);
     while (g->list[0].first && s->list[0].len + g->list[0].len > p->len)
-        drop_ghost(g, EBB_LIST_ITEM(g->list[0].first, ghost, at));
+        drop_ghost(g, EBB_CONTAINER(g->list[0].first, ghost, at));
     while (g->list[1].first && g->list[0].len + g->list[1].len > p->len)
-        drop_ghost(g, EBB_LIST_ITEM(g->list[1].first, ghost, at));
+        drop_ghost(g, EBB_CONTAINER(g->list[1].first, ghost, at));
 }
 
 static void arc_hit(ebb__policy *p, ebb__policy_node *node, uint32_t was)
@@ -342,7 +342,7 @@ static void s3_remember(ebb__policy *p, uint32_t tag)
     ghosts *g = state_of(p)->ghosts;
     add_ghost(g, tag, 0);
     while (g->list[0].len > state_of(p)->list[MAIN].len + 1)
-        drop_ghost(g, EBB_LIST_ITEM(g->list[0].first, ghost, at));
+        drop_ghost(g, EBB_CONTAINER(g->list[0].first, ghost, at));
 }
 
 static ebb__policy_node *s3_victim(ebb__policy *p, ebb__policy_pinned *pinned, void *ctx)

@@ -31,7 +31,7 @@ static bool admit(simulation *s, uint32_t key)
     if (s->p.max_bytes && bytes > s->p.max_bytes) return false;
     while (ebb__policy_is_over(&s->p, 1, bytes)) {
         ebb__policy_node *gone = ebb__policy_victim(&s->p, NULL, NULL);
-        EBB_LIST_ITEM(gone, item, node)->here = false;
+        EBB_CONTAINER(gone, item, node)->here = false;
     }
     ebb__policy_insert(&s->p, &s->item[key].node, ebb_hash_u64(key, 1), bytes);
     return true;

@@ -71,6 +71,16 @@ extern "C" {
 /** Return the version of the library that runs, such as "0.1.0", static. */
 EBB_API const char *ebb_version(void);
 
+/* ---- words that several headers share -------------------------------------------------------- */
+
+/** EBB_CONTAINER(ptr, T, member): the T whose member @member is at @ptr, which is not NULL: of a
+    link its item (ebb/list.h), of a cleanup what it lies in (ebb/cleanup.h). */
+#define EBB_CONTAINER(ptr, T, member) ((T *)(void *)((char *)(ptr)-offsetof(T, member)))
+
+/** No index: what looks for one returns it where there is none (ebb/str.h, ebb/bitset.h). It is
+    above every index, so that a slice up to there is the whole string. */
+#define EBB_NOT_FOUND SIZE_MAX
+
 /* ---- status ---------------------------------------------------------------------------------- */
 
 /* X(name, code, text). The codes are frozen; new ones are added at the end. */

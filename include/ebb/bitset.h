@@ -4,7 +4,7 @@
  *
  *     ebb_bitset seen = ebb_bitset_in(a);
  *     if (!ebb_bitset_put(&seen, id)) ...                       no memory
- *     for (size_t i = ebb_bitset_first(&seen); i != EBB_NONE; i = ebb_bitset_next(&seen, i))
+ *     for (size_t i = ebb_bitset_first(&seen); i != EBB_NOT_FOUND; i = ebb_bitset_next(&seen, i))
  *         visit(i);                                             in ascending order
  *
  * It takes an eighth of a byte for each integer up to the greatest ever put, so it is for dense
@@ -26,9 +26,6 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-/** No index: what looks for one returns it where there is none. */
-#define EBB_NONE SIZE_MAX
 
 /** The set. `word` is for reading, too: integer i is bit i % 64 of word[i / 64], i < 64 * words;
     beyond that nothing is in it. */
@@ -99,17 +96,17 @@ EBB_API bool ebb_bitset_is_subset(const ebb_bitset *s, const ebb_bitset *t);
 /** Return whether some of @s are in @t. */
 EBB_API bool ebb_bitset_intersects(const ebb_bitset *s, const ebb_bitset *t);
 
-/** Return the least that is in @s and not below @from; EBB_NONE: there is none. */
+/** Return the least that is in @s and not below @from; EBB_NOT_FOUND: there is none. */
 EBB_API size_t ebb_bitset_find(const ebb_bitset *s, size_t from);
 
 /** Return the least that is not in @s, nor below @from: a free number. */
 EBB_API size_t ebb_bitset_find_absent(const ebb_bitset *s, size_t from);
 
-/** Return the least in @s; EBB_NONE: it is empty. */
+/** Return the least in @s; EBB_NOT_FOUND: it is empty. */
 static inline size_t ebb_bitset_first(const ebb_bitset *s);
 
-/** Return the least in @s above @i; EBB_NONE: there is none. Meanwhile any may be put and taken
-    out; what is put above @i is still to come. */
+/** Return the least in @s above @i; EBB_NOT_FOUND: there is none. Meanwhile any may be put and
+    taken out; what is put above @i is still to come. */
 static inline size_t ebb_bitset_next(const ebb_bitset *s, size_t i);
 
 /* ---- below here nothing is for reading but the curious --------------------------------------- */
@@ -149,7 +146,7 @@ static inline size_t ebb_bitset_first(const ebb_bitset *s)
 
 static inline size_t ebb_bitset_next(const ebb_bitset *s, size_t i)
 {
-    return i == EBB_NONE ? EBB_NONE : ebb_bitset_find(s, i + 1);
+    return i == EBB_NOT_FOUND ? EBB_NOT_FOUND : ebb_bitset_find(s, i + 1);
 }
 
 #ifdef __cplusplus

@@ -134,8 +134,8 @@ EBB_API void ebb_bufpool_shared_destroy(void);
  * is reset, or rewinds past this moment, unless it was released before. @a NULL: it is out until
  * ebb_buf_release.
  * Fails: NULL, and *@ret_why (may be NULL): EBB_E_EXHAUSTED (max_count of that class are out),
- * EBB_E_MEMORY, what ebb_failed(@a) says if @a sticks to it, or EBB_E_INVALID, with a misuse report:
- * @a has ended. @a is as it was: this neither sticks nor jumps.
+ * EBB_E_MEMORY, what ebb_failed(@a) says if @a sticks to it, or EBB_E_INVALID, with a misuse
+ * report: @a has ended. @a is as it was: this neither sticks nor jumps.
  * Cost: constant, from the thread's magazine; else a lock, or making one.
  * Threads: the holder of @a.
  */
@@ -249,7 +249,7 @@ EBB_API ebb_builder ebb_buf_builder(ebb_buf *b);
 /**
  * Give what @text, from ebb_buf_builder(@b), has built to @b, and return a view of all its bytes,
  * which end with a NUL that the length does not count.
- * Lifetime: as ebb_buf_view. @text is over.
+ * Lifetime: as ebb_buf_view. @text is over, but can still be asked whether it has failed.
  * Fails: {NULL, 0} when an append to @text has failed, or there was no memory for the NUL. @b then
  * has what was appended before; in the first case it grows no more, and is let go when it comes
  * home. With a misuse report, {NULL, 0} and nothing changed: @text is not the builder that @b has.

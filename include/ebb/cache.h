@@ -31,8 +31,9 @@
  *
  * Fork: the child has a copy of the cache; loads of other threads are not in it, and are begun
  * anew: a ticket of the forking thread that waited for one has the duty now, which nobody tells it
- * (an eventfd is the parent's too), so ask by ebb_ticket_take. Scopes of other threads that were reading never end there, so what is given up after the
- * fork waits in the child for good: a child that goes on for long is better made by exec.
+ * (an eventfd is the parent's too), so ask by ebb_ticket_take. Scopes of other threads that were
+ * reading never end there, so what is given up after the fork waits in the child for good: a child
+ * that goes on for long is better made by exec.
  *
  * Not for what only one request needs, nor for what must be the newest at each look: an entry is as
  * old as its load. What you have at hand, you put there by ebb_cache_claim and ebb_cache_fulfil.

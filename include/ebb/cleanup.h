@@ -35,9 +35,6 @@ struct ebb_cleanup {
 #endif
 /* clang-format on */
 
-/** The struct of type @type whose member @member is *@ptr. */
-#define EBB_CONTAINER(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
-
 /**
  * Call @run(@c) when @a ends, is reset, or is rewound past this moment: newest first among all
  * cleanups of @a, ebb_defer's included, and before any memory older than this call is let go. @run

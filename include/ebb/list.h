@@ -8,7 +8,7 @@
  *     ebb_list waiting = EBB_LIST_INIT;
  *     ebb_list_push_back(&waiting, &job->queued);
  *     for (ebb_link *l = waiting.first; l; l = l->next)
- *         run(EBB_LIST_ITEM(l, struct job, queued));
+ *         run(EBB_CONTAINER(l, struct job, queued));
  *
  * For items that lie where they are and must come and go in O(1), from the middle, too: parked
  * requests, least recently used entries, free lists. An item is in as many lists as it has links.
@@ -52,9 +52,6 @@ typedef struct ebb_list {
 #define EBB_LIST_INIT {NULL, NULL, 0}
 #endif
 /* clang-format on */
-
-/** EBB_LIST_ITEM(l, T, member): the T whose member the link @l (not NULL) is. */
-#define EBB_LIST_ITEM(l, T, member) ((T *)(void *)((char *)(l)-offsetof(T, member)))
 
 EBB_API EBB_COLD void ebb__list_broken(const char *function);
 

@@ -204,9 +204,9 @@ EBB_API void ebb_pool_wait_cancel(ebb_pool_wait **wait);
 /**
  * Send @object home before its scope ends. NULL is ignored. What is not out, or is another pool's,
  * is misuse, and is reported with where it was acquired and where it was released before. So is a
- * pointer that no pool handed out: to tell, at most 64 bytes before it are read, in the page that it
- * points to or in an arena. That the same object has been lent again meanwhile is not told by this,
- * but by a reference (ebb_pool_ref).
+ * pointer that no pool handed out: to tell, at most 64 bytes before it are read, in the page that
+ * it points to or in an arena. That the same object has been lent again meanwhile is not told by
+ * this, but by a reference (ebb_pool_ref).
  * Lifetime: @object is dead.
  * Cost: constant, and the reset; a lock when somebody waits, or the magazine is full.
  * Threads: the holder of its scope; any, if it was acquired for none.

@@ -52,9 +52,9 @@ EBB_API EBB_MUST_USE EBB_NONNULL_RESULT ebb_arena *ebb_shared_begin(const char *
 /**
  * Seal *@a: nothing can be allocated in it any more, and nothing in it may be written. Return the
  * first reference to it, with @root (in *@a, or static; NULL: ebb_root_get can't tell it from an
- * empty root) as what ebb_shared_get returns, and null *@a. What was deferred in *@a (ebb_defer, and what it holds of others) is done when the
- * last reference is dropped, by the thread that does so. Allocating from the arena through a
- * copy of the handle is misuse from now on, and reported.
+ * empty root) as what ebb_shared_get returns, and null *@a. What was deferred in *@a (ebb_defer,
+ * and what it holds of others) is done when the last reference is dropped, by the thread that does
+ * so. Allocating from the arena through a copy of the handle is misuse from now on, and reported.
  * Fails: NULL, *@a as it was, and *@ret_why (may be NULL): what ebb_failed(*@a) says, or
  * EBB_E_MEMORY; EBB_E_INVALID, with a misuse report, if it is a scope or lies in a caller's
  * buffer, has open children, is running a try, or is current, has read from a root without
@@ -83,9 +83,9 @@ EBB_API ebb_shared *ebb_shared_hold(ebb_shared *s);
 
 /**
  * Drop a reference, and null *@s; NULL: nothing. The last one ends the object: its cleanups run,
- * newest first, on this thread, and its memory is let go; all that came from it is then dead. An object whose cleanups drop the last
- * reference to another ends before that does, so a long chain takes no deep stack.
- * Dropping more than were held is misuse, reported as ebb_shared_hold does.
+ * newest first, on this thread, and its memory is let go; all that came from it is then dead. An
+ * object whose cleanups drop the last reference to another ends before that does, so a long chain
+ * takes no deep stack. Dropping more than were held is misuse, reported as ebb_shared_hold does.
  * Cost: an atomic subtraction.
  */
 EBB_API void ebb_shared_drop(ebb_shared **s);
@@ -94,7 +94,8 @@ EBB_API void ebb_shared_drop(ebb_shared **s);
  * Hold @s for @a: return true, and it is valid until @a ends, is reset, or rewinds past this
  * moment. Holding again what is among the last few things that @a holds takes nothing.
  * Fails: false, nothing held: @a has no memory (48 bytes at most) or has failed; or, with a misuse
- * report, @s or @a has ended. This neither sticks nor jumps. Cost: an atomic addition, and a subtraction when it ends.
+ * report, @s or @a has ended. This neither sticks nor jumps. Cost: an atomic addition, and a
+ * subtraction when it ends.
  * Threads: the holder of @a, who has a reference now.
  */
 EBB_API EBB_MUST_USE bool ebb_shared_hold_for(ebb_shared *s, ebb_arena *a);

@@ -44,10 +44,6 @@ extern "C" {
 #define EBB_FMT    "%.*s"
 #define EBB_ARG(s) ebb__str_precision((s).len), ebb__str_chars((s).ptr)
 
-/** What ebb_str_find and its kin return when there is nothing: above every index, so that a slice
-    up to there is the whole string. */
-#define EBB_NOT_FOUND SIZE_MAX
-
 /* ---- making ---------------------------------------------------------------------------------- */
 
 /** Return a view of the C string @text; NULL gives the empty string. Keeps @text. */

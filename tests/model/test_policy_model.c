@@ -34,7 +34,7 @@ typedef struct model {
 static bool is_pinned(void *ctx, const ebb__policy_node *node)
 {
     (void)ctx;
-    return EBB_LIST_ITEM(node, item, node)->pinned;
+    return EBB_CONTAINER(node, item, node)->pinned;
 }
 
 #define HOLDS(m, x)                                                                                \
@@ -59,7 +59,7 @@ static item *evict(model *m)
         HOLDS(m, m->len == m->pins);
         return NULL;
     }
-    item *it = EBB_LIST_ITEM(node, item, node);
+    item *it = EBB_CONTAINER(node, item, node);
     HOLDS(m, !it->pinned);
     out(m, it);
     return it;

@@ -15,7 +15,7 @@ Test(bitset, nothing_is_in_an_empty_one)
     ebb_bitset s = ebb_bitset_in(a), t = ebb_bitset_in(a);
     cr_assert(!ebb_bitset_has(&s, 0) && !ebb_bitset_has(&s, SIZE_MAX));
     cr_assert(ebb_bitset_count(&s) == 0 && ebb_bitset_is_empty(&s));
-    cr_assert(ebb_bitset_first(&s) == EBB_NONE && ebb_bitset_find_absent(&s, 5) == 5);
+    cr_assert(ebb_bitset_first(&s) == EBB_NOT_FOUND && ebb_bitset_find_absent(&s, 5) == 5);
     ebb_bitset_remove(&s, 3);
     ebb_bitset_remove_range(&s, 0, SIZE_MAX);
     ebb_bitset_and(&s, &t);
@@ -35,7 +35,8 @@ Test(bitset, each_is_where_it_was_put)
         cr_assert(ebb_bitset_put(&s, i) && ebb_bitset_put(&s, i));
         for (size_t j = 0; j < MOST; j++) cr_assert_eq(ebb_bitset_has(&s, j), j == i);
         cr_assert(ebb_bitset_count(&s) == 1 && ebb_bitset_first(&s) == i);
-        cr_assert(ebb_bitset_next(&s, i) == EBB_NONE && ebb_bitset_find(&s, i + 1) == EBB_NONE);
+        cr_assert(ebb_bitset_next(&s, i) == EBB_NOT_FOUND &&
+                  ebb_bitset_find(&s, i + 1) == EBB_NOT_FOUND);
         cr_assert(ebb_bitset_find_absent(&s, i) == i + 1);
         cr_assert(ebb_bitset_find_absent(&s, 0) == (i ? 0u : 1u));
         ebb_bitset_remove(&s, i);
@@ -125,7 +126,7 @@ Test(bitset, a_jump_out_of_a_growth_changes_nothing)
     ebb_bitset s = ebb_bitset_in(a);
     cr_assert_eq(ebb_try(a, put_for_ever, &s), EBB_E_LIMIT);
     size_t n = 0;
-    for (size_t i = ebb_bitset_first(&s); i != EBB_NONE; i = ebb_bitset_next(&s, i), n++)
+    for (size_t i = ebb_bitset_first(&s); i != EBB_NOT_FOUND; i = ebb_bitset_next(&s, i), n++)
         cr_assert_eq(i, n * 40);
     cr_assert(n > 1000);
     ebb_arena_destroy(&a);
@@ -148,7 +149,7 @@ static void check(const model *m)
         next = ebb_bitset_next(&m->set, i);
         n++;
     }
-    cr_assert(next == EBB_NONE && ebb_bitset_count(&m->set) == n);
+    cr_assert(next == EBB_NOT_FOUND && ebb_bitset_count(&m->set) == n);
     cr_assert_eq(ebb_bitset_is_empty(&m->set), n == 0);
 }
 

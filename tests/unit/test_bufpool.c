@@ -481,6 +481,7 @@ Test(bufpool, one_builder_at_a_time_has_it)
     cr_assert(ebb_builder_text(&text, "c"));
     ebb_str s = ebb_buf_finish(b, &text);
     cr_assert(s.len == 3 && !memcmp(s.ptr, "abc", 4));
+    cr_assert_eq(ebb_builder_failed(&text), EBB_OK);
     reports_start(&r);
     cr_assert(!ebb_builder_text(&text, "d") && !ebb_buf_finish(b, &text).ptr, "it is over");
     cr_assert_null(ebb_buf_finish(b, &foreign).ptr);

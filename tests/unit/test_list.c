@@ -18,7 +18,7 @@ static item items[ITEMS];
 
 static int id_of(ebb_link *l)
 {
-    return EBB_LIST_ITEM(l, item, link)->id;
+    return EBB_CONTAINER(l, item, link)->id;
 }
 
 /* Forth and back. */

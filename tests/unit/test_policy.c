@@ -28,7 +28,7 @@ enum { KINDS = sizeof kinds / sizeof *kinds };
 static bool is_pinned(void *ctx, const ebb__policy_node *node)
 {
     (void)ctx;
-    return EBB_LIST_ITEM(node, item, node)->pinned;
+    return EBB_CONTAINER(node, item, node)->pinned;
 }
 
 static cache *make(const ebb__policy_kind *kind, size_t entries, size_t bytes)
@@ -51,7 +51,7 @@ static void end(cache *c)
 static int evict(cache *c)
 {
     ebb__policy_node *node = ebb__policy_victim(&c->p, is_pinned, NULL);
-    return node ? EBB_LIST_ITEM(node, item, node)->key : -1;
+    return node ? EBB_CONTAINER(node, item, node)->key : -1;
 }
 
 static void put(cache *c, int key, size_t bytes)

@@ -639,6 +639,63 @@ Test(pool_misuse, a_maximum_that_makes_no_sense)
     ebb_pool_destroy(&p);
 }
 
+/* ---- no memory at all -------------------------------------------------------------------------- */
+
+static struct {
+    ebb_pool *objects;
+    ebb_bufpool *buffers;
+} poor;
+
+/* Nothing of a pool jumps, not even where an arena of its own never gets its first block. */
+static int go_without(ebb_arena *a, void *arg)
+{
+    ebb_status why[4] = {EBB_OK, EBB_OK, EBB_OK, EBB_OK};
+    ebb_pool_params params = {.size = 8};
+    ebb_pool_stats s;
+    (void)arg;
+    if (ebb_pool_create(&params, &why[0]) || ebb_bufpool_create(NULL, &why[1])) return 1;
+    if (ebb_pool_acquire(poor.objects, a, &why[2])) return 2;
+    if (ebb_bufpool_acquire(poor.buffers, a, 0, &why[3])) return 3;
+    for (int i = 0; i < 4; i++)
+        if (why[i] != EBB_E_MEMORY) return 4;
+    ebb_pool_get_stats(poor.objects, &s);
+    return s.exist == 0 ? 42 : 5;
+}
+
+static void use_up_memory(void)
+{
+    static test_source source;
+    test_source_init(&source);
+    source.fail_all = true;
+    if (ebb_source_set(&source.source) != EBB_OK) _exit(1);
+    for (;;) { /* they stay open */
+        ebb_arena *a = ebb_scope_begin(NULL);
+        for (size_t size = 100000; size > 10; size /= 2)
+            while (ebb_alloc_optional(a, size)) {
+            }
+        if (ebb_failed(a)) return;
+    }
+}
+
+static void do_without(void *arg)
+{
+    (void)arg;
+    ebb_pool_params params = {.name = "large", .size = 100000};
+    poor.objects = ebb_pool_create(&params, NULL);
+    poor.buffers = ebb_bufpool_create(NULL, NULL);
+    ebb_arena *a = ebb_arena_create(NULL);
+    use_up_memory();
+    int is = ebb_try(a, go_without, NULL);
+    if (is != 42) _exit(10 + is);
+}
+
+/* In a child, since it leaves the process without memory. */
+Test(pool_misuse, without_memory_nothing_jumps)
+{
+    death d = in_child(do_without, NULL);
+    cr_assert(lived(&d), "%d", d.code);
+}
+
 /* ---- who holds it ------------------------------------------------------------------------------ */
 
 static void seen(void *ctx, const void *object, const void *site)
