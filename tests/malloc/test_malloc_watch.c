@@ -99,7 +99,11 @@ static const struct family {
     ROW(valloc, 0, 110, PAGE, 110),
     ROW(pvalloc, 0, 120, PAGE, 120),
 };
-enum { FAMILY = sizeof family / sizeof *family };
+/* All but pvalloc, the last, which Memcheck has not. */
+static int family_count(void)
+{
+    return (int)(sizeof family / sizeof *family) - under_valgrind();
+}
 
 static void expect_told(const struct family *f, void *old)
 {
@@ -119,13 +123,13 @@ static void expect_told(const struct family *f, void *old)
 Test(malloc_watch, every_call_is_told_with_its_size_and_its_place)
 {
     watch_by(on_call);
-    for (int i = 0; i < FAMILY; i++) expect_told(&family[i], NULL);
+    for (int i = 0; i < family_count(); i++) expect_told(&family[i], NULL);
     ebb__malloc_watch(NULL);
 }
 
 Test(malloc_watch, a_block_that_moves_is_one_allocation_of_its_new_size)
 {
-    for (int i = 0; i < FAMILY; i++) {
+    for (int i = 0; i < family_count(); i++) {
         bool moves = family[i].call == call_realloc || family[i].call == call_reallocarray;
         if (!moves) continue;
         char *old = malloc(10), *kept;
@@ -142,7 +146,8 @@ Test(malloc_watch, who_watches_no_more_is_not_told)
 {
     watch_by(on_call);
     ebb__malloc_watch(NULL);
-    for (int i = 0; i < FAMILY; i++) free(family[i].call(family[i].n, family[i].size, NULL));
+    for (int i = 0; i < family_count(); i++)
+        free(family[i].call(family[i].n, family[i].size, NULL));
     cr_assert_eq(seen.count, 0u);
 }
 
@@ -158,41 +163,40 @@ Test(malloc_watch, watching_itself_is_not_told)
 
 /* ---- what a caller may rely on --------------------------------------------------------------- */
 
+/* Memcheck's malloc fails without a word. */
+static bool refused(const void *p)
+{
+    bool told = errno == ENOMEM || under_valgrind();
+    errno = 0;
+    return !p && told;
+}
+
 Test(malloc_watch, what_fails_fails_as_ever_and_is_not_told)
 {
     size_t huge = unknown(SIZE_MAX / 2), half = unknown(SIZE_MAX / 2 + 2);
     void *untouched = &huge, *old = malloc(10);
     watch_by(on_call);
     errno = 0;
-    cr_assert(!malloc(huge) && errno == ENOMEM);
-    errno = 0;
-    cr_assert(!calloc(half, unknown(2)) && errno == ENOMEM, "an overflow");
-    errno = 0;
-    cr_assert(!call_realloc(0, huge, old) && errno == ENOMEM);
-    errno = 0;
-    cr_assert(!call_reallocarray(half, 2, old) && errno == ENOMEM, "an overflow");
+    cr_assert(refused(malloc(huge)));
+    cr_assert(refused(calloc(half, unknown(2))), "an overflow");
+    cr_assert(refused(call_realloc(0, huge, old)));
+    cr_assert(refused(call_reallocarray(half, 2, old)), "an overflow");
     cr_assert_eq(posix_memalign(&untouched, unknown(24), 10), EINVAL);
     cr_assert_eq(posix_memalign(&untouched, 64, huge), ENOMEM);
     cr_assert_eq(untouched, (void *)&huge);
-    errno = 0;
-    cr_assert(!aligned_alloc(64, huge) && errno == ENOMEM);
+    cr_assert(refused(aligned_alloc(64, huge)));
     ebb__malloc_watch(NULL);
     cr_assert_eq(seen.count, 0u);
     free(old);
 }
 
-static void overflow_unwatched(void *old)
-{
-    errno = 0;
-    if (call_reallocarray(SIZE_MAX / 2 + 2, 2, old) || errno != ENOMEM) abort();
-    errno = 0;
-    if (calloc(unknown(SIZE_MAX / 2 + 2), unknown(2)) || errno != ENOMEM) abort();
-}
-
 Test(malloc_watch, an_overflow_fails_where_nobody_watches_too)
 {
+    size_t half = unknown(SIZE_MAX / 2 + 2);
     char *old = malloc(10);
-    overflow_unwatched(old);
+    errno = 0;
+    cr_assert(refused(call_reallocarray(half, 2, old)));
+    cr_assert(refused(calloc(half, unknown(2))));
     old[9] = 1;
     free(old);
 }
@@ -206,7 +210,7 @@ static void spoils_errno(size_t size, const void *site)
 Test(malloc_watch, errno_is_what_malloc_left)
 {
     watch_by(spoils_errno);
-    for (int i = 0; i < FAMILY; i++) {
+    for (int i = 0; i < family_count(); i++) {
         errno = EBADF;
         void *p = family[i].call(family[i].n, family[i].size, NULL);
         cr_assert_eq(errno, EBADF, "%s: %d", family[i].name, errno);
@@ -214,7 +218,7 @@ Test(malloc_watch, errno_is_what_malloc_left)
         cr_assert_eq(errno, EBADF, "free after %s", family[i].name);
     }
     ebb__malloc_watch(NULL);
-    cr_assert_eq(seen.count, (unsigned)FAMILY);
+    cr_assert_eq(seen.count, (unsigned)family_count());
 }
 
 /* ---- inside itself --------------------------------------------------------------------------- */
@@ -359,6 +363,7 @@ static void in_forked(void *unused)
 Test(malloc_watch, a_child_is_told_of_its_own)
 {
     pthread_t thread[THREADS];
+    if (under_valgrind()) cr_skip_test("what threads had is lost in the child");
     watch_by(on_call);
     start(thread, take_until, NULL);
     for (int i = 0; i < 4; i++) {
@@ -399,6 +404,7 @@ void user_delete(char *p);
 
 Test(malloc_watch, so_is_what_cpp_takes)
 {
+    if (under_valgrind()) cr_skip_test("Memcheck has a new of its own");
     watch_by(on_call);
     char *p = user_new(54321);
     ebb__malloc_watch(NULL);
