@@ -397,7 +397,8 @@ static int no_such_path(request *req)
 {
     return reply_error(
         req, 404,
-        "there are /vms, /vms/NAME, /schedule, /tenants/NAME, /nodes/NAME, /log and /metrics");
+        "there are /vms, /vms/NAME, /schedule, /tenants/NAME, /nodes/NAME, /log, /metrics and "
+        "/debug/ebb");
 }
 
 static int no_such_method(request *req)
@@ -424,6 +425,7 @@ route routes[ROUTES] = {
     {"PUT", "/nodes/", NULL, put_node, PROFILE("PUT /nodes/NAME")},
     {"GET", "/log", get_log, NULL, PROFILE("GET /log")},
     {"GET", "/metrics", metrics, NULL, PROFILE("GET /metrics")},
+    {"GET", "/debug/ebb", debug_page, NULL, PROFILE("GET /debug/ebb")},
     {NULL, NULL, no_such_method, NULL, PROFILE("no such method")},
     {NULL, NULL, no_such_path, NULL, PROFILE("no such path")},
 };

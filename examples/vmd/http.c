@@ -127,6 +127,7 @@ static int answer(request *req)
     if (req->refused) return refuse(req, req->refused, ebb_status_text(EBB_E_LIMIT));
     int status = req->mem.scope ? ebb_try(req->mem.scope, run_handler, req) : handle(req);
     if (status < 0) return refuse(req, 507, ebb_status_text(status));
+    if (req->type || req->debug.due_ns) return status;
     if (text_failed(&req->reply) || !text_view(&req->reply).len)
         return refuse(req, 507, ebb_status_text(EBB_E_MEMORY));
     return status;
@@ -136,13 +137,16 @@ static enum MHD_Result send_reply(struct MHD_Connection *connection, request *re
 {
     static const char last_resort[] = "{\"error\":\"out of memory\"}\n";
     bool plain = req->status == 200 && req->route->plain == metrics;
-    ebb_str reply = text_view(&req->reply);
-    if (text_failed(&req->reply)) reply = (ebb_str){last_resort, sizeof last_resort - 1};
+    ebb_str reply = req->type ? req->made : text_view(&req->reply);
+    if (!req->type && text_failed(&req->reply))
+        reply = (ebb_str){last_resort, sizeof last_resort - 1};
     struct MHD_Response *response = MHD_create_response_from_buffer(
         reply.len, (void *)(uintptr_t)reply.ptr, MHD_RESPMEM_PERSISTENT);
     if (!response) return MHD_NO;
     MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
-                            plain ? "text/plain; version=0.0.4" : "application/json");
+                            req->type ? req->type
+                            : plain   ? "text/plain; version=0.0.4"
+                                      : "application/json");
     enum MHD_Result queued = MHD_queue_response(connection, (unsigned)req->status, response);
     MHD_destroy_response(response);
     return queued;
@@ -181,7 +185,10 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
     }
     req->connection = connection;
     req->path = path;
-    req->status = answer(req);
+    bool waited = req->debug.due_ns != 0;
+    if (!waited) req->status = answer(req);
+    if (!waited && req->debug.due_ns && debug_wait(req)) return MHD_YES; /* comes back then */
+    if (req->debug.due_ns) req->status = debug_answer(req);
     count_answer(req->status);
     return send_reply(connection, req);
 }
@@ -208,10 +215,11 @@ static const struct sockaddr *loopback(void)
 static struct MHD_Daemon *start(void)
 {
     return MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD, (uint16_t)opt.port, NULL, NULL, on_request, NULL,
-        MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_THREAD_POOL_SIZE, opt.threads,
-        MHD_OPTION_CONNECTION_LIMIT, opt.connections, MHD_OPTION_CONNECTION_TIMEOUT, opt.idle,
-        MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u, MHD_OPTION_SOCK_ADDR, loopback(), MHD_OPTION_END);
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, (uint16_t)opt.port, NULL, NULL,
+        on_request, NULL, MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,
+        MHD_OPTION_THREAD_POOL_SIZE, opt.threads, MHD_OPTION_CONNECTION_LIMIT, opt.connections,
+        MHD_OPTION_CONNECTION_TIMEOUT, opt.idle, MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u,
+        MHD_OPTION_SOCK_ADDR, loopback(), MHD_OPTION_END);
 }
 
 /* ---- start and stop -------------------------------------------------------------------------- */
@@ -258,13 +266,13 @@ static ebb_fault *fail_some(void)
 
 int serve(void)
 {
-    if (!state_begin() || !pools_begin() || !configs_begin()) {
+    sigset_t waiting = catch_signals();
+    if (!state_begin() || !pools_begin() || !configs_begin() || !debug_begin()) {
         fputs("vmd: out of memory\n", stderr);
         return 1;
     }
     if (opt.ebb) set_up_ebb();
     ebb_fault *fault = fail_some();
-    sigset_t waiting = catch_signals();
     struct MHD_Daemon *daemon = start();
     if (!daemon) {
         fprintf(stderr, "vmd: can't listen on port %u\n", opt.port);
@@ -274,6 +282,7 @@ int serve(void)
     printf("vmd: listening on 127.0.0.1:%u, memory=%s\n", info->port, opt.ebb ? "ebb" : "malloc");
     fflush(stdout);
     while (!stopped) sigsuspend(&waiting);
+    debug_end();
     MHD_stop_daemon(daemon);
     if (fault) ebb_fault_end(&fault);
     state_clear();

@@ -11,6 +11,7 @@
  *   log.c       changes, written down before they are answered
  *   pools.c     what requests borrow
  *   metrics.c   counters, as Prometheus reads them
+ *   debug.c     Ebb's own page
  *   state.c     what outlives requests: the machines
  *   mem.c       where a request's memory comes from
  */
@@ -18,6 +19,8 @@
 #define VMD_H
 
 #include "mem.h"
+
+#include <ebb/debug.h>
 
 #include <stdatomic.h>
 
@@ -50,13 +53,16 @@ struct request {
     struct MHD_Connection *connection;
     const char *path; /* libmicrohttpd's, until the request is done */
     text body, reply;
-    int status;     /* once answered */
-    int refused;    /* a status, or 0: the body is not worth collecting any more */
-    size_t charged; /* malloc mode: bytes of body counted against the budget */
+    const char *type; /* the reply's; NULL: JSON, from `reply`, else as in the next */
+    ebb_str made;
+    ebb_debug_reply debug; /* the page's, while it is not due yet */
+    int status;            /* once answered */
+    int refused;           /* a status, or 0: the body is not worth collecting any more */
+    size_t charged;        /* malloc mode: bytes of body counted against the budget */
 };
 
 /* The last two have no path: no such method, no such path. */
-enum { ROUTES = 14 };
+enum { ROUTES = 15 };
 extern route routes[ROUTES];
 /* Never NULL: some routes only say what is wrong. */
 route *route_find(const char *method, const char *path);
@@ -220,6 +226,15 @@ int get_tenant(request *req);
 int put_tenant(request *req, json_t *body);
 int get_node(request *req);
 int put_node(request *req, json_t *body);
+
+/* ---- Ebb's page ------------------------------------------------------------------------------ */
+
+bool debug_begin(void);
+void debug_end(void); /* all who wait are let go */
+int debug_page(request *req);
+/* Its reply is not due yet: come back then. False: too many wait. */
+bool debug_wait(request *req);
+int debug_answer(request *req);
 
 /* ---- http ------------------------------------------------------------------------------------ */
 
