@@ -235,7 +235,7 @@ static bool create_extras(ebb_arena *a, const ebb_arena_params *p)
     if (!p->name && !p->source && !p->soft && !p->hard && !p->reserve && !p->budget) return true;
     ext *e = ebb__ext_get(a);
     if (!e) return false;
-    e->name = p->name;
+    ebb__name_set(e, p->name);
     e->source = p->source;
     e->reserve = p->reserve;
     if (p->source) a->w.tip = head_top(a);

@@ -211,6 +211,7 @@ struct ext {
     bool keep_open, buffer_only, embedded;
     bool long_lived; /* what it reads of roots and caches it counts */
     bool hopeless;   /* made of parameters that make no sense: never recovers */
+    bool labelled;   /* the label is one; else a copy of the name, for who may not follow that */
     char label[48];
 };
 _Static_assert(sizeof(ext) <= 256, "an ext fits EXT_CLASS");
@@ -429,6 +430,8 @@ slab *ebb__slab_new_span(size_t size);
 void ebb__slab_free(slab *s);
 slab *ebb__slab_of(uintptr_t address);
 void ebb__close_all_heads(void);
+void ebb__each_head(void (*fn)(void *ctx, ebb_arena *a, size_t size), void *ctx);
+void ebb__each_slab(void (*fn)(void *ctx, const slab *s), void *ctx);
 void ebb__slab_get_stats(ebb_memory_stats *ret_);
 bool ebb__slab_can_advise(const slab *s);
 void ebb__slab_lock(void);
@@ -692,6 +695,7 @@ void ebb__misuse_unlock(void);
 int ebb__checks_level(void); /* ebb_checks_get, without making sure that the environment was read */
 
 /* stats.c */
+void ebb__name_set(ext *e, const char *name);
 figures ebb__figures(const ebb_arena *a);
 size_t ebb__used(const ebb_arena *a);
 size_t ebb__held(const ebb_arena *a);

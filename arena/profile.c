@@ -293,7 +293,7 @@ static record *begun_by_name(const char *name)
 {
     for (unsigned i = 1; i <= record_count; i++) {
         record *r = atomic_load_explicit(&records[i], memory_order_relaxed);
-        if (strcmp(r->name, name) == 0) return r;
+        if (strncmp(r->name, name, NAME_MAX_LENGTH) == 0) return r;
     }
     return NULL;
 }

@@ -244,6 +244,36 @@ void ebb__close_all_heads(void)
     }
 }
 
+/* Those not yet carved were never anybody's. */
+void ebb__each_head(void (*fn)(void *ctx, ebb_arena *a, size_t size), void *ctx)
+{
+    slab *s = atomic_load_explicit(&heads, memory_order_acquire);
+    for (; s; s = atomic_load_explicit(&s->next_head, memory_order_acquire)) {
+        uint32_t n = atomic_load_explicit(&s->carved, memory_order_acquire);
+        for (uint32_t i = 0; i < n; i++)
+            fn(ctx, block_handle(s->klass, s->base + (uintptr_t)i * s->block_size), s->block_size);
+    }
+}
+
+static void each_in_leaf(entry *leaf, void (*fn)(void *ctx, const slab *s), void *ctx)
+{
+    const slab *before = NULL; /* a span is there for each of its parts */
+    for (size_t i = 0; leaf && i < (size_t)1 << LEAF_BITS; i++) {
+        const slab *s = atomic_load_explicit(&leaf[i], memory_order_relaxed);
+        if (s && s != before) fn(ctx, s);
+        before = s;
+    }
+}
+
+/* With the lock held: none appears or goes meanwhile. One that lies in two leaves comes twice. */
+void ebb__each_slab(void (*fn)(void *ctx, const slab *s), void *ctx)
+{
+    os_lock(&lock);
+    for (size_t r = 0; r < (size_t)1 << ROOT_BITS; r++)
+        each_in_leaf(atomic_load_explicit(&root[r], memory_order_relaxed), fn, ctx);
+    os_unlock(&lock);
+}
+
 /* ---- the process's figures ------------------------------------------------------------------- */
 
 void ebb__slab_get_stats(ebb_memory_stats *ret_)

@@ -119,13 +119,23 @@ bool ebb_arena_set_label(ebb_arena *a, const char *label)
     ext *e = ebb__ext_get(a);
     if (!e) return false;
     snprintf(e->label, sizeof e->label, "%s", label);
+    e->labelled = true;
     return true;
+}
+
+/* The name may be freed with the arena, so those who look at other threads' arenas read a copy. */
+void ebb__name_set(ext *e, const char *name)
+{
+    size_t n = name ? strnlen(name, sizeof e->label - 1) : 0;
+    e->name = name;
+    if (n) memcpy(e->label, name, n);
+    e->label[n] = '\0';
 }
 
 const char *ebb_arena_name(const ebb_arena *a)
 {
     if (a->bits & (LIVE | ADOPTED | SEALED)) {
-        if (a->ext && a->ext->label[0]) return a->ext->label;
+        if (a->ext && a->ext->labelled && a->ext->label[0]) return a->ext->label;
         if (a->ext && a->ext->name) return a->ext->name;
         const ebb_profile *p = ebb__profile_by_id(profile_of(a));
         if (p && p->name) return p->name;

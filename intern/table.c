@@ -61,12 +61,35 @@ static void after_fork_in_child(void)
     os_lock_init(&all_lock);
 }
 
+/* No fork is in between, which would hold the first lock. */
+static void tell(shared *s, ebb__live_put *put, void *ctx)
+{
+    ebb__live_thing t = {.kind = EBB__LIVE_NAMES, .address = s, .exact = true};
+    os_lock(&s->memory_lock);
+    figures f = ebb__figures(s->arena);
+    t.name = ebb_arena_name(s->arena);
+    t.held = f.held;
+    t.used = f.in_chunks + f.in_large;
+    t.count = s->words + atomic_load_explicit(&s->entries, memory_order_relaxed);
+    put(ctx, &t);
+    put(ctx, &(ebb__live_thing){.kind = EBB__LIVE_PART, .address = s->arena, .parent = s});
+    os_unlock(&s->memory_lock);
+}
+
+static void tell_all(ebb__live_put *put, void *ctx)
+{
+    os_lock(&all_lock);
+    for (shared *s = all; s; s = s->next) tell(s, put, ctx);
+    os_unlock(&all_lock);
+}
+
 /* What is registered later is called earlier: who is inside a gate can finish, for the locks of the
    arenas, whose handlers are there since the first arena was made, are still free. */
 static void enlist(shared *s)
 {
     os_lock(&all_lock);
     if (!prepared) os_at_fork(before_fork, after_fork, after_fork_in_child);
+    if (!prepared) ebb__live_source(tell_all);
     prepared = true;
     s->next = all;
     if (all) all->previous = s;

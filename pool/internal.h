@@ -297,6 +297,7 @@ uint32_t ebb__magazines_idle(const ebb_pool *p);
 void ebb__pool_enlist(ebb_pool *p); /* gives it its number */
 void ebb__pool_unlist(ebb_pool *p);
 void ebb__pool_show(ebb_pool *p, ebb_pool_info *ret_);
+void ebb__pool_tell(ebb_pool *p, ebb__live_put *put, void *ctx);
 bool ebb__pool_is_known(const ebb_pool *p);
 
 /* ---- pool.c: the register and the shelf, with the lock held ---------------------------------- */

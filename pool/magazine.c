@@ -236,6 +236,13 @@ static bool is_taken(uint32_t number)
     return false;
 }
 
+static void tell_all(ebb__live_put *put, void *ctx)
+{
+    os_lock(&all_lock);
+    for (ebb_pool *p = all; p; p = p->next) ebb__pool_tell(p, put, ctx);
+    os_unlock(&all_lock);
+}
+
 void ebb__pool_enlist(ebb_pool *p)
 {
     os_lock(&all_lock);
@@ -249,6 +256,7 @@ void ebb__pool_enlist(ebb_pool *p)
     if (!first) return;
     os_at_fork(before_fork, after_fork, after_fork_in_child);
     ebb__at_thread_exit(thread_exit);
+    ebb__live_source(tell_all);
 }
 
 void ebb__pool_unlist(ebb_pool *p)

@@ -357,14 +357,44 @@ const char *ebb_pool_name(const ebb_pool *p)
     return p->name;
 }
 
+/* With the lock held. */
+static uint32_t count_out(const ebb_pool *p)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < p->registered; i++)
+        n += p->registry[i].it && is_out(p->registry[i].it);
+    return n;
+}
+
 void ebb__pool_show(ebb_pool *p, ebb_pool_info *ret_)
 {
     memcpy(ret_->name, p->name, sizeof ret_->name);
-    ret_->out = 0;
     os_lock(&p->lock);
     ret_->exist = p->exist;
+    ret_->out = count_out(p);
+    os_unlock(&p->lock);
+}
+
+/* Arenas that are used with the lock alone. */
+static void add_part(const ebb_arena *a, ebb__live_thing *t, ebb__live_put *put, void *ctx)
+{
+    figures f = ebb__figures(a);
+    t->held += f.held;
+    t->used += f.in_chunks + f.in_large;
+    put(ctx, &(ebb__live_thing){.kind = EBB__LIVE_PART, .address = a, .parent = t->address});
+}
+
+/* To who looks at all that is alive. */
+void ebb__pool_tell(ebb_pool *p, ebb__live_put *put, void *ctx)
+{
+    ebb__live_thing t = {.kind = EBB__LIVE_POOL, .name = p->name, .address = p, .exact = true};
+    os_lock(&p->lock);
+    t.count = p->exist + p->detached;
+    t.out = count_out(p);
+    add_part(p->arena, &t, put, ctx);
     for (uint32_t i = 0; i < p->registered; i++)
-        ret_->out += p->registry[i].it && is_out(p->registry[i].it);
+        if (p->registry[i].own) add_part(p->registry[i].own, &t, put, ctx);
+    put(ctx, &t);
     os_unlock(&p->lock);
 }
 

@@ -133,6 +133,29 @@ static void after_fork_in_child(void)
 
 /* ---- all caches ------------------------------------------------------------------------------ */
 
+/* What is out and not in the table; but for the cache and the table itself. Its values are shared
+   objects, which tell of themselves. */
+static void tell(ebb_cache *c, ebb__live_put *put, void *ctx)
+{
+    ebb__live_thing t = {.kind = EBB__LIVE_CACHE, .name = c->name, .address = c, .exact = true};
+    os_lock(&c->lock);
+    figures f = ebb__figures(c->home);
+    t.held = f.held;
+    t.used = f.in_chunks + f.in_large;
+    t.count = c->policy.len;
+    t.out = c->out - c->policy.len - 2;
+    put(ctx, &t);
+    put(ctx, &(ebb__live_thing){.kind = EBB__LIVE_PART, .address = c->home, .parent = c});
+    os_unlock(&c->lock);
+}
+
+static void tell_all(ebb__live_put *put, void *ctx)
+{
+    os_lock(&lock);
+    for (ebb_cache *c = all; c; c = c->next) tell(c, put, ctx);
+    os_unlock(&lock);
+}
+
 static COLD void prepare(void)
 {
     ebb__thread_get(); /* the ground floor's own handlers come before */
@@ -143,6 +166,7 @@ static COLD void prepare(void)
     if (!first) return;
     os_at_fork(before_fork, after_fork, after_fork_in_child);
     ebb__at_thread_exit(thread_exit);
+    ebb__live_source(tell_all);
 }
 
 void ebb__cache_enlist(ebb_cache *c)

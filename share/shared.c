@@ -55,6 +55,25 @@ static void after_fork(void)
     ebb__canon_unlock_all();
 }
 
+/* Who is in the list is sealed, so that nobody changes it. */
+static void tell_all(ebb__live_put *put, void *ctx)
+{
+    os_lock(&lock);
+    for (const ebb_shared *s = all; s; s = s->next) {
+        figures f = ebb__figures(s->arena);
+        put(ctx, &(ebb__live_thing){
+                     .kind = EBB__LIVE_SHARED,
+                     .name = ebb_arena_name(s->arena),
+                     .address = s->arena,
+                     .held = f.held,
+                     .used = f.in_chunks + f.in_large,
+                     .count = f.chunks,
+                     .out = (uint32_t)atomic_load_explicit(&s->count, memory_order_relaxed),
+                     .exact = true});
+    }
+    os_unlock(&lock);
+}
+
 /* What is registered later is called earlier, so the ground floor's handlers come first. */
 void ebb__share_prepare(void)
 {
@@ -63,7 +82,9 @@ void ebb__share_prepare(void)
     bool begins = !prepared;
     prepared = true;
     os_unlock(&lock);
-    if (begins) os_at_fork(before_fork, after_fork, after_fork);
+    if (!begins) return;
+    os_at_fork(before_fork, after_fork, after_fork);
+    ebb__live_source(tell_all);
 }
 
 /* ---- building -------------------------------------------------------------------------------- */

@@ -131,6 +131,46 @@ void ebb__system_event(size_t size, const void *site);
 enum { EBB__SIZE_TEXT = 16 };
 void ebb__size_text(uint64_t bytes, char ret_text[EBB__SIZE_TEXT]);
 
+/* ---- what is alive --------------------------------------------------------------------------- */
+
+/* In the order of ebb_live_kind. */
+enum {
+    EBB__LIVE_ARENA,
+    EBB__LIVE_SCOPE,
+    EBB__LIVE_SHARED,
+    EBB__LIVE_POOL,
+    EBB__LIVE_CACHE,
+    EBB__LIVE_NAMES,
+    EBB__LIVE_PART /* an arena that is no thing of its own, but part of the one at `parent` */
+};
+
+typedef struct ebb__live_thing {
+    int kind;
+    const char *name; /* until the callback returns */
+    const void *address;
+    const void *parent; /* an address, which need not be alive any more; NULL: none */
+    size_t held, used;  /* of an arena that is not exact: its first block's, and 0 */
+    uint64_t count, out;
+    bool exact; /* nobody can have changed it while it was looked at */
+} ebb__live_thing;
+
+/* Is told what there is, one by one, with locks held: it must not call Ebb, but for pages. */
+typedef void ebb__live_put(void *ctx, const ebb__live_thing *thing);
+typedef void ebb__live_lister(ebb__live_put *put, void *ctx);
+typedef void ebb__live_put_block(void *ctx, const void *owner, size_t size, bool is_chunk);
+
+/* Let `list` be asked for what is alive. By the layers above arenas, when they are first used; once
+   for each, and for good. */
+void ebb__live_source(ebb__live_lister *list);
+/* All arenas: those that this thread is known to hold, `into`'s family first, exactly; then all,
+   these once more, as they seem to be. */
+void ebb__live_arenas(void *into, ebb__live_put *put, void *ctx);
+/* What those have asked for who said so by ebb__live_source. */
+void ebb__live_others(ebb__live_put *put, void *ctx);
+/* The blocks of all arenas but for heads, with the arena that each belongs to: an address, which
+   need not be alive. */
+void ebb__live_blocks(ebb__live_put_block *put, void *ctx);
+
 /* Report a misuse of a watcher as any other (ebb_on_misuse). */
 void ebb__watcher_misuse(const char *function, const char *text);
 

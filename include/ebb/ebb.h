@@ -15,6 +15,7 @@
 #include "cow.h"
 #include "intern.h"
 #include "list.h"
+#include "live.h"
 #include "map.h"
 #include "pool.h"
 #include "profile.h"
