@@ -13,6 +13,7 @@
 #include "cache.h"
 #include "cleanup.h"
 #include "cow.h"
+#include "debug.h"
 #include "intern.h"
 #include "list.h"
 #include "live.h"
