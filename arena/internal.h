@@ -512,8 +512,8 @@ static inline uint32_t begin_flags(void)
 }
 
 /* Move the floor. An open window stays open; one that somebody closed stays closed. A close that
-   falls between the look and the store is lost, but not its closer: see window.c. One that was armed
-   is armed anew, since its point may lie below the new floor. */
+   falls between the look and the store is lost, but not its closer: see window.c. One that was
+   armed is armed anew, since its point may lie below the new floor. */
 static inline void set_floor(ebb_arena *a, uintptr_t floor)
 {
     uintptr_t open = a->floor - 1, limit = EBB__LOAD_RELAXED(&a->w.limit);

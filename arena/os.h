@@ -64,8 +64,8 @@ bool os_thread_value_set(void *value);
 void os_at_fork(void (*before)(void), void (*parent)(void), void (*child)(void));
 
 void os_yield(void);
-/* The stack that `inside` is on: from where it may be read, and one past its highest address. Safe in
-   a signal's handler. False: not known. */
+/* The stack that `inside` is on: from where it may be read, and one past its highest address. Safe
+   in a signal's handler. False: not known. */
 bool os_stack_find(uintptr_t inside, uintptr_t *ret_lo, uintptr_t *ret_end);
 /* Whether an address of a socket's (a struct sockaddr) is of this machine alone. */
 bool os_address_is_local(const void *address);

@@ -102,7 +102,7 @@ bool ebb__sample_hit(const ebb_arena *a, size_t size, size_t align, double *ret_
     uintptr_t limit = EBB__LOAD_RELAXED(&a->w.limit), tip = a->w.tip;
     uintptr_t to = (tip - size) & -(uintptr_t)align;
     if (size > tip - a->floor || to < a->floor) return ebb__sample_draw(size, ret_chance);
-    /* What took bytes without asking has passed the point: what comes now has a chance of its own. */
+    /* What took bytes without asking has passed the point: this one has a chance of its own. */
     if (tip <= limit) return ebb__sample_draw(tip - to, ret_chance);
     size_t every = atomic_load_explicit(&ebb__sample_every, memory_order_relaxed);
     if (limit < a->floor || to > limit || !every) return false;

@@ -290,8 +290,8 @@ uint64_t ebb__clock_exact_ns(void)
     return os_clock_ns();
 }
 
-/* Looked up once a thread, and again now and then where it was on another stack at the time, as of a
-   coroutine or a signal's handler. The main thread's grows downward. */
+/* Looked up once a thread, and again now and then where it was on another stack at the time, as of
+   a coroutine or a signal's handler. The main thread's grows downward. */
 uintptr_t ebb__stack_end(uintptr_t inside)
 {
     enum { TRY_AGAIN = 64 };

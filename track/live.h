@@ -17,8 +17,8 @@ typedef bool ebb__before_fn(const void *ctx, size_t x, size_t y);
 void ebb__sort_indices(size_t *index, size_t count, ebb__before_fn *before, const void *ctx);
 
 /* A name as a person may see it, and a terminal, and as no other name is written: a backslash is
-   before backslashes and quotes; what is no UTF-8, and characters that control or turn the text, are
-   \xNN by the byte. */
+   before backslashes and quotes; what is no UTF-8, and characters that control or turn the text,
+   are \xNN by the byte. */
 void ebb__out_name(ebb__out *o, const char *name, size_t most);
 
 const char *ebb__live_kind_name(ebb_live_kind kind);

@@ -15,7 +15,7 @@ typedef struct ebb__stack {
 } ebb__stack;
 
 /* Fill @ret_ with @site and what it was called from, as far as frame pointers lead, and the
-   thread's own stack goes. Return how many: at least 1. @site must be a return address of a caller. */
+   thread's own stack goes. Return how many: at least 1. @site is a return address of a caller's. */
 unsigned ebb__stack_capture(const void *site, const void **ret_, unsigned most);
 
 /* The one there is with these addresses. NULL: no memory, or not now. */

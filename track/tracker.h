@@ -83,8 +83,8 @@ void ebb__ledgers_leave(const ebb_tracker *t);
 
 /* ---- sum.c: everything at one moment --------------------------------------------------------- */
 
-/* The sites are each thread's, in no order, and may be there several times. All of it lies in pages,
-   which go by ebb__found_free. */
+/* The sites are each thread's, in no order, and may be there several times. All of it lies in
+   pages, which go by ebb__found_free. */
 typedef struct ebb__site_found {
     const void *place; /* by the tracker's level: an address, or a stack */
     unsigned kind;

@@ -58,9 +58,10 @@ typedef struct ebb_debug_reply {
 /**
  * Answer @r, or begin to count what the seconds asked for bring. The counting ends with
  * ebb_debug_finish, or with the scope @a, whichever comes first.
- * Fails: never; what is wrong is the answer. Cost: as ebb_live_look and ebb_report_format; while it
- * counts, a sample of what is allocated (`&bytes=N`, one in so many bytes), unless `&level=sites` or
- * `&level=full` is asked for. Threads: the holder of @a.
+ * Fails: never; what is wrong is the answer.
+ * Cost: as ebb_live_look and ebb_report_format; while it counts, a sample of what is allocated
+ * (`&bytes=N`, one in so many bytes), unless `&level=sites` or `&level=full` is asked for.
+ * Threads: the holder of @a.
  */
 EBB_API ebb_debug_reply ebb_debug_begin(const ebb_debug_request *r, ebb_arena *a);
 

@@ -64,16 +64,17 @@ typedef struct ebb_live {
 
 /**
  * Look at everything that is alive; in scope of @into.
- * Fails: NULL: no memory; neither sticks nor jumps. Cost: O(blocks ever carved, and what there is
- * of the rest). Meanwhile no slab can be taken from the system or given back, and each pool, cache and
- * table is locked while it is its turn. Threads: the holder of @into.
+ * Fails: NULL: no memory; neither sticks nor jumps.
+ * Cost: O(blocks ever carved, and what there is of the rest). Meanwhile no slab can be taken from
+ * the system or given back, and each pool, cache and table is locked while it is its turn.
+ * Threads: the holder of @into.
  */
 EBB_API ebb_live *ebb_live_look(ebb_arena *into);
 
 /**
- * Return @l as EBB_FORMAT_TEXT (a tree for a person), EBB_FORMAT_JSON or EBB_FORMAT_OPENMETRICS (of
- * all that has one kind and name the sums, and what the profiles have counted by now); in scope of
- * @into, a NUL is behind it.
+ * Return @l as EBB_FORMAT_TEXT (a tree for a person), EBB_FORMAT_JSON or EBB_FORMAT_OPENMETRICS
+ * (of all that has one kind and name the sums, and what the profiles have counted by now); in scope
+ * of @into, a NUL is behind it.
  * Fails: {NULL, 0}, with *@ret_why (if not NULL) EBB_E_MEMORY or EBB_E_UNSUPPORTED; neither sticks
  * nor jumps. Threads: the holder of @into.
  */

@@ -119,9 +119,9 @@ typedef struct ebb_tracker_params {
     ebb_track_level level;
     size_t sample_bytes; /**< EBB_TRACK_SAMPLE: bytes from one sample to the next, on average; 0:
                               512 KiB */
-    bool system; /**< count calls of malloc and its family, too, on the threads watched (with
-                              a watch for an arena or a profile: none). The program must be linked to
-                              libebb-malloc, or run with it in LD_PRELOAD */
+    bool system; /**< count calls of malloc and its family, too: the process's, or those of the
+                      thread watched. The program must be linked to libebb-malloc, or run with it
+                      in LD_PRELOAD */
 } ebb_tracker_params;
 
 /* clang-format off */

@@ -571,8 +571,7 @@ static const char *const hostile[] = {
     "\xe2\x80\xaeturned",
     "</script><b>",
     "caf\xc3\xa9 \xe6\xb1\xa0",
-    "\xc2\x9b"
-    "31m",
+    "\xc2\x9b[31m",
     "{}# EOF\n",
     "a name that is much longer than what a node has room for, \xc3\xa9"};
 enum { HOSTILE = sizeof hostile / sizeof *hostile };

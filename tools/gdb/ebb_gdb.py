@@ -976,7 +976,7 @@ those used; head and body: bytes of the first chunk, and of the one that an over
         head = (start & library.HEAD_MASK) >> library.HEAD_SHIFT
         body = library.BLOCK_CLASS + 4 * (start & library.BODY_MASK)
         print("%7d %9s %12s %6d %9s  %s" % (
-            open_now.get(number, 0), format(int(record["samples"]), ","), format(int(record["max"]), ","),
+            open_now.get(number, 0), format(int(record["samples"]), ","), format(int(record["used"]["max"]), ","),
             library.class_size(head), format(library.class_size(body), ","),
             name_in_quotes(c_string(record["profile"]["name"]))))
 
