@@ -127,7 +127,8 @@ class Way:
         elif process.returncode:
             sys.exit(f"bench: {self.name} failed ({process.returncode}):\n{said}")
         else:
-            self.runs.append({"wall": took, "cpu": use.ru_utime + use.ru_stime, "rss": use.ru_maxrss / 1024})
+            peak = [int(line.split("\t")[1]) for line in said.splitlines() if line.startswith("peak\t")]
+            self.runs.append({"wall": took, "cpu": use.ru_utime + use.ru_stime, "rss": max(peak, default=0) / 1024})
         return said
 
 
@@ -147,7 +148,7 @@ def ways(folder, library):
 
 def run_all(all_ways, program, size):
     order = random.Random(1)
-    answer = all_ways[0].run(program, size["requests"]).strip()
+    answer = all_ways[0].run(program, size["requests"]).split()[0]
     all_ways[0].runs.clear()  # it was the first to have the program in memory
     for round_ in range(size["rounds"]):
         turn = [w for w in all_ways if not w.missing and not (w.slow and round_ >= size["slow_rounds"])]
@@ -173,7 +174,7 @@ def print_ways(all_ways, summary):
     for w in all_ways:
         if w.missing:
             print(f"  not here: {w.name}")
-    print("  CPU is that of all processes, the peak that of the largest")
+    print("  CPU is that of all processes, the peak that of the program's: heaptrack's other process has one of its own")
     return data
 
 
