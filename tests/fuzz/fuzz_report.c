@@ -76,7 +76,7 @@ static void list(reader *r, char end)
 
 static void value(reader *r)
 {
-    size_t digits = strspn(r->at, "0123456789");
+    size_t digits = strspn(r->at, "-.0123456789");
     size_t letters = strspn(r->at, "aeflnrstu");
     if (*r->at == '{' || *r->at == '[') list(r, *r->at == '{' ? '}' : ']');
     else if (*r->at == '"') string(r);
