@@ -125,7 +125,8 @@ static bool hears(const ebb__watcher *w, ebb__event *e)
 /* Call `hears` (may be NULL) for each watcher that is concerned; return whether any may want to see
    this arena's next allocation, too. One that watches a thread keeps every arena closed, since any
    may come to that thread. */
-static inline bool each_watcher(const ebb_arena *a, ebb__event *e, bool *ret_refused)
+static inline __attribute__((always_inline)) bool each_watcher(const ebb_arena *a, ebb__event *e,
+                                                               bool *ret_refused)
 {
     bool wanted = false;
     uint32_t before;
@@ -136,7 +137,8 @@ static inline bool each_watcher(const ebb_arena *a, ebb__event *e, bool *ret_ref
         if (!w) continue;
         bool mine = concerns(w, a);
         wanted |= !w->every && (mine || w->thread);
-        if (mine && e && hears(w, e) && w->on_event(w, e)) *ret_refused = true;
+        if (!mine || !e || (unlikely(w->every) && !hears(w, e))) continue;
+        if (w->on_event(w, e)) *ret_refused = true;
     }
     ask_end(t, before);
     return wanted;

@@ -129,7 +129,7 @@ static __attribute__((cold, noinline)) ledger *ledger_for(const ebb_tracker *t)
 static inline ledger *ledger_of(const ebb_tracker *t)
 {
     unsigned slot = t->watcher.slot;
-    return desk[slot].serial == t->serial ? desk[slot].ledger : ledger_for(t);
+    return likely(desk[slot].serial == t->serial) ? desk[slot].ledger : ledger_for(t);
 }
 
 static void thread_exit(void)
@@ -297,7 +297,7 @@ typedef struct amount {
 static inline amount amount_of(const ebb_tracker *t, const ebb__event *e)
 {
     amount a = {1, e->size};
-    if (t->level != EBB_TRACK_SAMPLE) return a;
+    if (likely(t->level != EBB_TRACK_SAMPLE)) return a;
     a.count = (uint64_t)(EBB__FRACTION / e->chance + 0.5);
     a.bytes = (uint64_t)((double)e->size / e->chance + 0.5);
     return a;
@@ -314,7 +314,7 @@ static inline ebb__kind_sums *kind_of(ledger *l, const ebb__event *e)
 static inline void count_site(ebb_tracker *t, ledger *l, ebb__event *e, amount a)
 {
     /* Where it was called from, as this tracker wants to know it. */
-    const void *place = t->level == EBB_TRACK_SITES ? e->site : stack_of(e);
+    const void *place = likely(t->level == EBB_TRACK_SITES) ? e->site : stack_of(e);
     cell *c = place ? site_of(l, ebb__key_of(place, kind_index(e->profile))) : NULL;
     if (unlikely(!c)) {
         add(&l->dropped, 1);
@@ -324,7 +324,7 @@ static inline void count_site(ebb_tracker *t, ledger *l, ebb__event *e, amount a
     add(&c->count, a.count);
     add(&c->bytes, a.bytes);
     if (e->kind == EBB__EVENT_GROW) add(&c->growths, a.count);
-    if (t->level == EBB_TRACK_SITES) return;
+    if (likely(t->level == EBB_TRACK_SITES)) return;
     if (t->level == EBB_TRACK_SAMPLE) add(&c->samples, 1);
     else if (e->kind != EBB__EVENT_SYSTEM) e->lives |= UINT32_C(1) << t->watcher.slot;
 }
@@ -333,7 +333,7 @@ static inline void count_here(ebb_tracker *t, ledger *l, ebb__event *e)
 {
     enum { LOOK_AGAIN = 256 }; /* allocations, where no scope begins */
     ebb__kind_sums *k = kind_of(l, e);
-    if (e->kind == EBB__EVENT_BEGIN) {
+    if (unlikely(e->kind == EBB__EVENT_BEGIN)) {
         moment_note(l);
         add(&k->begins, 1);
         add(&l->all.begins, 1);
@@ -341,7 +341,7 @@ static inline void count_here(ebb_tracker *t, ledger *l, ebb__event *e)
     }
     amount a = amount_of(t, e);
     add(&k->by_class[class_of(e->size)], a.count);
-    if (e->padding) add(&k->padding, e->padding);
+    if (unlikely(e->padding)) add(&k->padding, e->padding);
     add(&l->all.bytes, a.bytes);
     add(&l->all.count, a.count);
     if (get(&l->all.count) - get(&l->noted.count) >= LOOK_AGAIN) moment_note(l);
@@ -370,7 +370,7 @@ bool ebb__ledger_event(ebb__watcher *w, ebb__event *e)
 {
     ebb_tracker *t = (ebb_tracker *)(void *)w;
     ledger *l = ledger_of(t);
-    if (!l || l->busy) {
+    if (unlikely(!l || l->busy)) {
         count_aside(t, e);
         return false;
     }

@@ -264,31 +264,15 @@ static void put_number(writer *w, unsigned long long n, int width)
     put(w, digits);
 }
 
-static const char *last_part(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
-}
-
 static void put_frame(writer *w, const ebb__frame *f)
 {
     put(w, f->function ? f->function : "?");
     if (!f->file) return;
     put(w, " (");
-    put(w, last_part(f->file));
+    put(w, ebb__file_name(f->file));
     put(w, ":");
     put_number(w, (unsigned long long)f->line, 0);
     put(w, ")");
-}
-
-/* The library's own inline functions, of include/ebb. */
-static bool is_ours(const ebb__frame *f)
-{
-    static const char folder[] = "ebb/";
-    if (!f->file) return false;
-    const char *name = last_part(f->file);
-    size_t before = (size_t)(name - f->file), n = sizeof folder - 1;
-    return before >= n && !memcmp(name - n, folder, n) && strstr(name, ".h");
 }
 
 static void put_place(writer *w, const void *address)
@@ -296,7 +280,7 @@ static void put_place(writer *w, const void *address)
     enum { FRAMES = 8 };
     ebb__frame frame[FRAMES];
     int n = ebb__symbol_frames(address, frame, FRAMES), first = 0;
-    while (first + 1 < n && is_ours(&frame[first])) first++;
+    while (first + 1 < n && ebb__frame_is_ours(&frame[first])) first++;
     for (int i = first; i < n; i++) {
         if (i > first) put(w, ", in ");
         put_frame(w, &frame[i]);

@@ -184,13 +184,13 @@ static void run_and_compare(uint64_t seed, bool only_allocates)
     MUST(y->idle - x->idle == p.idle);
 }
 
-Test(ledger_model, it_adds_up_whatever_is_done)
+Test(waste_model, it_adds_up_whatever_is_done)
 {
     unsigned long n = scaled(3000);
     for (uint64_t seed = 1; seed <= n; seed++) run_and_compare(seed, false);
 }
 
-Test(ledger_model, what_is_free_is_told_by_where_it_is)
+Test(waste_model, what_is_free_is_told_by_where_it_is)
 {
     if (!layout_is_plain()) cr_skip_test("the windows are closed");
     unsigned long n = scaled(3000);
