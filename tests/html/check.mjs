@@ -4,7 +4,7 @@
  *     check.mjs MODULES [--report PAGE.html] [--only WORDS]     the checks; PAGE: one that the library wrote
  *     check.mjs MODULES --pictures FOLDER [REPORT [EARLIER]]    the guide's pictures, of REPORT or of samples
  */
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import fs from 'node:fs'
 import http from 'node:http'
 import { createRequire } from 'node:module'
@@ -500,6 +500,21 @@ async function checkLive() {
   stop()
 }
 
+/* A real server's: it has its own request to show, whoever else is there. */
+async function checkServer(vmd) {
+  const server = spawn(vmd, ['--port=0'], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const url = await new Promise((resolve) => server.stdout.on('data', (text) => resolve(`http://127.0.0.1:${/:(\d+),/.exec(text)[1]}/debug/ebb`)))
+  await check('a server shows its own memory', url, async ({ page, complaints, requests }) => {
+    await page.waitForSelector('#live summary')
+    const live = await page.locator('#live').innerText()
+    holds(live.includes('GET /debug/ebb') && live.includes('proposals'), 'its scopes and its pools')
+    await page.waitForRequest((r) => r.url() === url + '?format=json')
+    holds(requests.every((r) => r.startsWith(url)), 'no other server was asked')
+    equal([await page.evaluate(() => window.violations), complaints], [[], []], 'violations and complaints')
+  })
+  server.kill()
+}
+
 /* ---- pictures --------------------------------------------------------------------------------- */
 
 async function picture(folder, name, target, how, prepare = async () => {}) {
@@ -549,6 +564,7 @@ try {
     for (const target of Object.values(made)) await check('a page that the library wrote', target, async (p) => { await settle(p.page); await isQuiet(p); holds(await p.page.locator('#flame-graph g.frame').count() > 1, 'frames') })
     await checkLooks({ ...pages, ...made }, earlier)
     await checkLive()
+    if (option('--vmd')) await checkServer(option('--vmd'))
     console.log(`1..${ran}`)
   }
 } finally {
