@@ -11,6 +11,9 @@ import sys
 import tempfile
 import time
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import server
+
 # Allocations in one operation.
 LOOPS = {"W1": 1000, "W2": 200, "W3": 8}
 TITLES = {"W1": "16-byte allocations, reset every 1000", "W2": "a scope of 200 mixed sizes", "W3": "a scope of 8 x 32 B"}
@@ -192,9 +195,9 @@ def whole_program(programs, args, summary):
 
 
 def run(args, programs, summary):
-    wanted = args.workload or [*LOOPS, "stack", "program"]
+    wanted = args.workload or [*LOOPS, "stack", "program", "server"]
     data = {"goals": []}
-    for only in [None] if not args.workload else [w for w in wanted if w != "program"]:
+    for only in [None] if not args.workload else [w for w in wanted if w not in ("program", "server")]:
         timings, verdicts = timed(programs, args, summary, only)
         data.update(timings)
         data["goals"] += verdicts
@@ -202,4 +205,6 @@ def run(args, programs, summary):
         data["instructions"] = count(programs, [w for w in wanted if w in LOOPS])
     if "program" in wanted:
         data["program"] = whole_program(programs, args, summary)
+    if "server" in wanted:
+        data["server"] = server.run(args.quick)
     return data
