@@ -11,8 +11,8 @@ import tempfile
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 LEVELS = ["off", "scopes", "sample", "sites", "full"]
 GOAL = ("sample", 1.03)
-ROUNDS = {True: 1, False: 7}
-SECONDS = {True: 1, False: 4}
+ROUNDS = {True: 1, False: 5}
+SECONDS = {True: 1, False: 3}
 
 
 def demo():
