@@ -154,7 +154,8 @@ typedef struct ebb_totals {
  * EBB_TRACK_SITES. Stacks are followed by frame pointers: a program that wants to see them is
  * compiled with -fno-omit-frame-pointer; else there is the call, and perhaps what called that.
  * Fails: NULL, with *@ret_why (if not NULL) EBB_E_MEMORY, EBB_E_EXHAUSTED (sixteen watchers are
- * active), or EBB_E_UNSUPPORTED (@how->system, without libebb-malloc). Threads: any.
+ * active), EBB_E_INVALID (a level that is none), or EBB_E_UNSUPPORTED (@how->system, without
+ * libebb-malloc). Threads: any.
  */
 EBB_API ebb_tracker *ebb_tracker_begin(const char *name, ebb_watch whom,
                                        const ebb_tracker_params *how, ebb_status *ret_why);
@@ -179,21 +180,23 @@ typedef struct ebb_site {
     uint64_t count, bytes;
     uint64_t growths; /**< of those, growths of what was there already: a reserve saves them */
     uint64_t samples; /**< EBB_TRACK_SAMPLE */
-    uint64_t live_count, live_bytes; /**< EBB_TRACK_FULL: not yet let go */
-    uint64_t lived_ns;               /**< EBB_TRACK_FULL: lifetimes of those let go, added up */
+    uint64_t live_count,
+        live_bytes;    /**< EBB_TRACK_FULL: not yet let go. What has grown is let go and
+                                          made anew, if it is among the arena's newest 4096 */
+    uint64_t lived_ns; /**< EBB_TRACK_FULL: lifetimes of those let go, added up */
 } ebb_site;
 
 /** What arenas of one kind have allocated. */
 typedef struct ebb_report_kind {
-    const char *name; /**< of the profile; "malloc": the C library's */
+    const char *name; /**< of the profile; "arenas": they have none; "malloc": the C library's */
     bool is_system;   /**< malloc's */
     uint64_t count, bytes, begins;
     uint64_t padding; /**< bytes that alignment cost beside them; not of a sample */
     uint64_t by_class[EBB_TRACK_CLASSES]; /**< as in ebb_totals */
 } ebb_report_kind;
 
-/** What happened in one stretch of time. Threads are asked for the time where scopes begin: what
-    they allocate outside is counted with the next that begins. */
+/** What happened in one stretch of time. Threads look at the clock where a scope begins, and after
+    256 allocations: until the next look all is counted with the last. */
 typedef struct ebb_report_moment {
     uint64_t count, bytes, begins;
 } ebb_report_moment;
