@@ -162,12 +162,12 @@ static inline item *item_of(const void *object)
 }
 
 /* Whether the header may be read of what somebody says is an object: no object lies at such an
-   address, or the header is in the page that the address is in, or else in an arena. */
+   address, or the header is in the page that the address is in, or else in a slab. */
 static inline bool has_header(const void *object)
 {
     uintptr_t at = (uintptr_t)object;
     if (unlikely(at % ITEM_SIZE)) return false;
-    return likely(at % PAGE_LEAST) || ebb_arena_of(item_of(object));
+    return likely(at % PAGE_LEAST) || ebb__slab_of((uintptr_t)item_of(object));
 }
 
 /* What nothing but an item of this very place has, but for one chance in 2^32. */
