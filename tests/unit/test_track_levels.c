@@ -323,7 +323,7 @@ Test(track_levels, arenas_of_each_kind_have_their_own_figures)
     static ebb_profile get = EBB_PROFILE("GET /"), put = EBB_PROFILE("PUT /");
     ebb_arena *into = ebb_arena_create(NULL);
     ebb_tracker *t = track((ebb_watch){.this_thread = true}, EBB_TRACK_SITES, 0);
-    for (int i = 0; i < 3; i++) {
+    for (volatile int i = 0; i < 3; i++) {
         ebb_arena *a = ebb_scope_begin(i ? &get : &put);
         innermost(a);
         kept = ebb_alloc_aligned(a, 33, 1);
