@@ -23,9 +23,10 @@ typedef struct frame {
     const void *back;
 } frame;
 
-static bool is_frame(uintptr_t at, uintptr_t below, uintptr_t end)
+/* Above the last, and with room for a frame below the end: one comparison for both. */
+static inline bool is_frame(uintptr_t at, uintptr_t below, uintptr_t most)
 {
-    return at > below && at % sizeof(void *) == 0 && at <= end - sizeof(frame);
+    return at - below - 1 < most - below && at % sizeof(void *) == 0;
 }
 
 /* What a wrong frame pointer leads to may be a red zone of AddressSanitizer's, which is no harm. */
@@ -36,19 +37,18 @@ __attribute__((noinline, no_sanitize("address"))) unsigned ebb__stack_capture(co
     enum { OURS = 24 }; /* frames of the library's between here and the call */
     unsigned n = 0, skipped = 0;
     const frame *f = __builtin_frame_address(0);
-    uintptr_t end = ebb__stack_end((uintptr_t)f);
+    uintptr_t end = ebb__stack_end((uintptr_t)f), last = end - sizeof(frame);
     ret_[n++] = site;
     if (!end) return n;
     while (f->back != site) {
-        if (++skipped == OURS || !is_frame((uintptr_t)f->caller, (uintptr_t)f, end)) return n;
+        if (++skipped == OURS || !is_frame((uintptr_t)f->caller, (uintptr_t)f, last)) return n;
         f = f->caller;
     }
-    while (n < most && is_frame((uintptr_t)f->caller, (uintptr_t)f, end)) {
+    while (n < most && is_frame((uintptr_t)f->caller, (uintptr_t)f, last)) {
         f = f->caller;
-        if (!f->back) break;
         ret_[n++] = f->back;
     }
-    return n;
+    return n > 1 && !ret_[n - 1] ? n - 1 : n; /* the outermost may return nowhere */
 }
 
 /* ---- interning ------------------------------------------------------------------------------- */
