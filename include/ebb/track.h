@@ -108,7 +108,7 @@ typedef struct ebb_tracker ebb_tracker;
 
 /** How closely to look; what each costs is measured by `./run bench track`. */
 typedef enum ebb_track_level {
-    EBB_TRACK_SITES,  /**< every allocation, by its call site: some 10 ns each */
+    EBB_TRACK_SITES,  /**< every allocation, by its call site: 10 to 20 ns each */
     EBB_TRACK_SAMPLE, /**< a sample, by its stack: one in so many bytes on average, chosen by a
                            Poisson process; the rest take the fast path. Counts and bytes are
                            estimates, see ebb_totals.samples */
