@@ -21,22 +21,10 @@ uint64_t ebb__unix_ns(void)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-/* The text is made in an arena, which is then let go. */
-static void format_text(ebb__out *o, const ebb_report *r)
-{
-    ebb_arena_params params = EBB_ARENA_PARAMS_INIT;
-    params.name = "ebb report";
-    ebb_arena *scratch = ebb_arena_create(&params);
-    ebb_str text = ebb_report_text(r, TEXT_SITES, scratch);
-    if (text.len) ebb__out_bytes(o, text.ptr, text.len);
-    else o->failed = true;
-    ebb_arena_destroy(&scratch);
-}
-
 bool ebb__format(ebb__out *o, const ebb_report *r, ebb_format format)
 {
     switch (format) {
-    case EBB_FORMAT_TEXT: format_text(o, r); return true;
+    case EBB_FORMAT_TEXT: ebb__report_put(o, r, TEXT_SITES); return true;
     case EBB_FORMAT_JSON: ebb__format_json(o, r); return true;
     case EBB_FORMAT_HTML: ebb__format_html(o, r); return true;
     case EBB_FORMAT_PPROF: ebb__format_pprof(o, r); return true;

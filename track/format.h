@@ -11,6 +11,8 @@
 /* A report of what profiles have learned alone, without a tracker: EBB_TRACK=scopes. */
 #define EBB__LEVEL_SCOPES ((ebb_track_level)(EBB_TRACK_FULL + 1))
 
+/* As text, with the first @most sites; report.c. */
+void ebb__report_put(ebb__out *o, const ebb_report *r, size_t most);
 void ebb__format_json(ebb__out *o, const ebb_report *r);
 void ebb__format_html(ebb__out *o, const ebb_report *r);
 void ebb__format_live_html(ebb__out *o); /* it asks for the figures by itself */

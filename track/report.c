@@ -3,7 +3,7 @@
  * the caller names, by ebb_alloc_optional: a report that can't be had is no failure of that
  * arena's.
  */
-#include "tracker.h"
+#include "format.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -237,143 +237,130 @@ ebb_report *ebb_report_diff(const ebb_report *later, const ebb_report *earlier, 
 
 /* ---- text ------------------------------------------------------------------------------------ */
 
-/* Written twice: to measure it, and into its place. */
-typedef struct writer {
-    char *to; /* NULL: to be measured */
-    size_t len;
-} writer;
-
-static void put(writer *w, const char *text)
+/* What would steer a terminal is not passed on. */
+static void put(ebb__out *o, const char *text)
 {
-    for (; *text; text++, w->len++) {
+    for (; *text; text++) {
         unsigned char c = (unsigned char)*text;
-        if (w->to) w->to[w->len] = c < ' ' || c == 0x7f ? '?' : (char)c;
+        const char shown = c < ' ' || c == 0x7f ? '?' : (char)c;
+        ebb__out_bytes(o, &shown, 1);
     }
 }
 
-static void put_line_end(writer *w)
+static void put_line_end(ebb__out *o)
 {
-    if (w->to) w->to[w->len] = '\n';
-    w->len++;
+    ebb__out_text(o, "\n");
 }
 
-static void put_number(writer *w, unsigned long long n, int width)
+static void put_number(ebb__out *o, unsigned long long n, int width)
 {
     char digits[32];
     snprintf(digits, sizeof digits, "%*llu", width, n);
-    put(w, digits);
+    put(o, digits);
 }
 
-static void put_frame(writer *w, const ebb__frame *f)
+static void put_frame(ebb__out *o, const ebb__frame *f)
 {
-    put(w, f->function ? f->function : "?");
+    put(o, f->function ? f->function : "?");
     if (!f->file) return;
-    put(w, " (");
-    put(w, ebb__file_name(f->file));
-    put(w, ":");
-    put_number(w, (unsigned long long)f->line, 0);
-    put(w, ")");
+    put(o, " (");
+    put(o, ebb__file_name(f->file));
+    put(o, ":");
+    put_number(o, (unsigned long long)f->line, 0);
+    put(o, ")");
 }
 
-static void put_place(writer *w, const void *address)
+static void put_place(ebb__out *o, const void *address)
 {
     enum { FRAMES = 8 };
     ebb__frame frame[FRAMES];
     int n = ebb__symbol_frames(address, frame, FRAMES), first = 0;
     while (first + 1 < n && ebb__frame_is_ours(&frame[first])) first++;
     for (int i = first; i < n; i++) {
-        if (i > first) put(w, ", in ");
-        put_frame(w, &frame[i]);
+        if (i > first) put(o, ", in ");
+        put_frame(o, &frame[i]);
     }
     if (n > 0) return;
     char text[32];
     snprintf(text, sizeof text, "%p", address);
-    put(w, text);
+    put(o, text);
 }
 
 /* The call, what that was called from, and for arenas of which kind, if there are several. */
-static void put_site(writer *w, const ebb_report *r, const ebb_site *s)
+static void put_site(ebb__out *o, const ebb_report *r, const ebb_site *s)
 {
     enum { CALLERS = 3 };
-    put_place(w, s->address);
+    put_place(o, s->address);
     for (uint32_t i = 1; i < s->depth && i <= CALLERS; i++) {
-        put(w, " < ");
-        put_place(w, s->stack[i]);
+        put(o, " < ");
+        put_place(o, s->stack[i]);
     }
     if (r->kind_count < 2) return;
-    put(w, " [");
-    put(w, r->kind[s->kind].name);
-    put(w, "]");
+    put(o, " [");
+    put(o, r->kind[s->kind].name);
+    put(o, "]");
 }
 
-static void put_head(writer *w, const ebb_report *r)
+static void put_head(ebb__out *o, const ebb_report *r)
 {
-    put(w, r->name);
-    put(w, ": ");
-    put_number(w, r->totals.count, 0);
-    put(w, " allocations, ");
-    put_number(w, r->totals.bytes, 0);
-    put(w, " bytes, ");
-    put_number(w, r->totals.begins, 0);
-    put(w, " scopes");
+    put(o, r->name);
+    put(o, ": ");
+    put_number(o, r->totals.count, 0);
+    put(o, " allocations, ");
+    put_number(o, r->totals.bytes, 0);
+    put(o, " bytes, ");
+    put_number(o, r->totals.begins, 0);
+    put(o, " scopes");
     if (r->totals.system_count) {
-        put(w, "; malloc: ");
-        put_number(w, r->totals.system_count, 0);
-        put(w, " calls, ");
-        put_number(w, r->totals.system_bytes, 0);
-        put(w, " bytes");
+        put(o, "; malloc: ");
+        put_number(o, r->totals.system_count, 0);
+        put(o, " calls, ");
+        put_number(o, r->totals.system_bytes, 0);
+        put(o, " bytes");
     }
     if (r->level == EBB_TRACK_SAMPLE) {
-        put(w, "; estimates from ");
-        put_number(w, r->totals.samples, 0);
-        put(w, " samples");
+        put(o, "; estimates from ");
+        put_number(o, r->totals.samples, 0);
+        put(o, " samples");
     }
     if (r->level == EBB_TRACK_FULL) {
-        put(w, "; alive: ");
-        put_number(w, r->totals.live_count, 0);
-        put(w, " allocations, ");
-        put_number(w, r->totals.live_bytes, 0);
-        put(w, " bytes");
+        put(o, "; alive: ");
+        put_number(o, r->totals.live_count, 0);
+        put(o, " allocations, ");
+        put_number(o, r->totals.live_bytes, 0);
+        put(o, " bytes");
     }
     if (r->totals.dropped) {
-        put(w, "; of ");
-        put_number(w, r->totals.dropped, 0);
-        put(w, " it is not known where");
+        put(o, "; of ");
+        put_number(o, r->totals.dropped, 0);
+        put(o, " it is not known where");
     }
-    put_line_end(w);
+    put_line_end(o);
 }
 
-static void put_report(writer *w, const ebb_report *r, size_t most)
+void ebb__report_put(ebb__out *o, const ebb_report *r, size_t most)
 {
     enum { WIDTH = 12 };
-    put_head(w, r);
+    put_head(o, r);
     for (size_t i = 0; i < r->site_count && i < most; i++) {
-        put_number(w, r->site[i].count, WIDTH);
-        put_number(w, r->site[i].bytes, WIDTH);
-        put(w, "  ");
-        put_site(w, r, &r->site[i]);
-        put_line_end(w);
+        put_number(o, r->site[i].count, WIDTH);
+        put_number(o, r->site[i].bytes, WIDTH);
+        put(o, "  ");
+        put_site(o, r, &r->site[i]);
+        put_line_end(o);
     }
     if (r->site_count <= most) return;
-    put_number(w, r->site_count - most, WIDTH);
-    put(w, " more places");
-    put_line_end(w);
+    put_number(o, r->site_count - most, WIDTH);
+    put(o, " more places");
+    put_line_end(o);
 }
 
-/* Has the last line end in its NUL's place, if it is to be part of a sentence. */
 ebb_str ebb_report_text(const ebb_report *r, size_t most, ebb_arena *into)
 {
-    writer w = {NULL, 0};
-    ebb_str text = {"", 0};
-    put_report(&w, r, most);
-    w.to = ebb_alloc_optional(into, w.len + 1);
-    if (!w.to) return text;
-    text.ptr = w.to;
-    text.len = w.len;
-    w.len = 0;
-    put_report(&w, r, most);
-    w.to[w.len] = '\0';
-    return text;
+    ebb__out o = {NULL, 0, 0, false};
+    ebb__report_put(&o, r, most);
+    ebb_str text = ebb__out_finish(&o, into);
+    return text.ptr ? text : (ebb_str){"", 0};
 }
 
 /* ---- allowances ------------------------------------------------------------------------------ */
