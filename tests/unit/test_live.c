@@ -7,6 +7,7 @@
 #include <ebb/ebb.h>
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -353,6 +354,7 @@ Test(live, tables_of_names_are_seen)
 /* ---- while others go on ------------------------------------------------------------------------ */
 
 static atomic_bool stop;
+static atomic_int busy; /* those that hold something by now */
 
 /* One head after the other is a scope's, then an arena's. */
 static void alternate(rng *r)
@@ -385,6 +387,8 @@ static void *be_busy(void *seed)
 {
     rng r = {*(uint64_t *)seed};
     ebb_arena *kept[8] = {NULL};
+    one_round(&r, kept);
+    atomic_fetch_add(&busy, 1);
     while (!atomic_load(&stop)) one_round(&r, kept);
     for (int i = 0; i < 8; i++)
         if (kept[i]) ebb_scope_end(&kept[i]);
@@ -411,6 +415,7 @@ Test(live, others_go_on_meanwhile)
     unsigned long looks = scaled(400), seen = 0;
     atomic_store(&stop, false);
     for (int i = 0; i < BUSY; i++) pthread_create(&t[i], NULL, be_busy, &seed[i]);
+    while (atomic_load(&busy) < BUSY) sched_yield();
     ebb_arena *a = named_arena("busy");
     bool sound = true, are_known = true, exact = true;
     for (unsigned long n = 0; n < looks; n++) {
