@@ -82,6 +82,8 @@ const char *os_environment(const char *name);
 void os_each_code(void (*fn)(void *ctx, uintptr_t start, uintptr_t end, uint64_t offset,
                              const char *path),
                   void *ctx);
+/* Whether something is at path, and it is no ordinary file: a device, a pipe, a folder, a link. */
+bool os_is_no_file(const char *path);
 /* Write a line, or several, to stderr in one piece. */
 void os_print_line(const char *line);
 

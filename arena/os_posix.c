@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -331,6 +332,12 @@ void os_each_code(void (*fn)(void *ctx, uintptr_t start, uintptr_t end, uint64_t
         if (rights[2] == 'x') fn(ctx, start, end, offset, path);
     }
     fclose(f);
+}
+
+bool os_is_no_file(const char *path)
+{
+    struct stat st;
+    return lstat(path, &st) == 0 && !S_ISREG(st.st_mode);
 }
 
 void os_print_line(const char *line)

@@ -79,6 +79,11 @@ bool ebb__file_begin(ebb__file *f, const char *path)
     int n = snprintf(f->temporary, sizeof f->temporary, "%s.%u.%u.new", path, ebb__process_number(),
                      number);
     f->path = path;
+    if (os_is_no_file(path)) {
+        f->temporary[0] = '\0';
+        f->to = fopen(path, "wb");
+        return f->to != NULL;
+    }
     if (n < 0 || (size_t)n >= sizeof f->temporary) {
         errno = ENAMETOOLONG;
         return false;
@@ -90,6 +95,7 @@ bool ebb__file_begin(ebb__file *f, const char *path)
 bool ebb__file_end(ebb__file *f, bool good)
 {
     if (fclose(f->to) != 0) good = false;
+    if (!f->temporary[0]) return good;
     if (good && rename(f->temporary, f->path) == 0) return true;
     int why = errno;
     remove(f->temporary);

@@ -33,11 +33,12 @@ void ebb__print(const char *text);
 void ebb__print_wrong(const char *variable, const char *value, const char *may_be);
 
 /* A file that is there whole or not at all: it is written under another name in the same folder,
-   and then takes the place of what is at `path`. */
+   and then takes the place of what is at `path`. But a device, a pipe or a link there is not to be
+   replaced: what is written goes straight into it. */
 typedef struct ebb__file {
     FILE *to;
     const char *path;
-    char temporary[4096];
+    char temporary[4096]; /* empty: straight */
 } ebb__file;
 
 /* False: it can't be written there; errno says why. Keeps @path until the end. */

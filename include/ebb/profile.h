@@ -138,7 +138,8 @@ EBB_API char *ebb_profile_describe(ebb_profile *of, ebb_arena *in);
 
 /**
  * Write what all profiles have learned to the file @path, whole or not at all (by a rename; it is
- * not synced, so the machine's crash may undo it). Fails: EBB_E_IO. Threads: any, and processes.
+ * not synced, so the machine's crash may undo it). A symbolic link or a device there is not
+ * replaced, but written into. Fails: EBB_E_IO. Threads: any, and processes.
  */
 EBB_API ebb_status ebb_profile_save(const char *path);
 

@@ -271,7 +271,8 @@ EBB_API ebb_str ebb_report_format(const ebb_report *r, ebb_format format, ebb_ar
                                   ebb_status *ret_why);
 
 /**
- * Write @r to the file @path, whole or not at all (by a rename; it is not synced).
+ * Write @r to the file @path, whole or not at all (by a rename; it is not synced). A device, a pipe
+ * or a symbolic link at @path is not replaced, but written into.
  * Fails: EBB_E_MEMORY, EBB_E_UNSUPPORTED, EBB_E_IO: nothing was written. Threads: any.
  */
 EBB_API EBB_MUST_USE ebb_status ebb_report_save(const ebb_report *r, ebb_format format,

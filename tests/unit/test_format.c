@@ -10,8 +10,10 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -521,5 +523,31 @@ Test(format, a_file_that_cant_be_written_stays_as_it_was)
     cr_assert(ebb_str_equal(contents("file", a), before));
     cr_assert_eq(remove("file"), 0);
     leave_folder(); /* and nothing else is there */
+    ebb_arena_destroy(&a);
+}
+
+Test(format, what_is_no_file_is_written_to_and_not_replaced)
+{
+    made m;
+    make(&m, "name");
+    ebb_arena *a = ebb_arena_create(NULL);
+    ebb_str wanted = format(&m, EBB_FORMAT_FOLDED, a);
+    struct stat st;
+    enter_folder();
+    cr_assert_eq(mkfifo("pipe", 0600), 0);
+    int reader = open("pipe", O_RDONLY | O_NONBLOCK);
+    cr_assert_eq(ebb_report_save(&m.report, EBB_FORMAT_FOLDED, "pipe"), EBB_OK);
+    char *got = ebb_alloc(a, wanted.len + 1);
+    cr_assert_eq(read(reader, got, wanted.len + 1), (ssize_t)wanted.len);
+    cr_assert_eq(memcmp(got, wanted.ptr, wanted.len), 0);
+    cr_assert(lstat("pipe", &st) == 0 && S_ISFIFO(st.st_mode));
+    cr_assert_eq(symlink("file", "link"), 0);
+    cr_assert_eq(ebb_report_save(&m.report, EBB_FORMAT_FOLDED, "link"), EBB_OK);
+    cr_assert(lstat("link", &st) == 0 && S_ISLNK(st.st_mode));
+    cr_assert(ebb_str_equal(contents("file", a), wanted));
+    cr_assert_eq(ebb_report_save(&m.report, EBB_FORMAT_FOLDED, "."), EBB_E_IO);
+    close(reader);
+    cr_assert(!remove("pipe") && !remove("link") && !remove("file"));
+    leave_folder();
     ebb_arena_destroy(&a);
 }
