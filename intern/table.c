@@ -382,7 +382,8 @@ static const record *word_record(const shared *s, ebb_sym sym)
     if (set == 0) return NULL;
     const ebb_words *w = s->set[set - 1];
     if (sym - w->base >= w->count) return NULL;
-    return record_at(s, (set - 1) << s->shift | s->word_at[set - 1][sym - w->base]);
+    return (const record *)(const void *)((const char *)w->ebb__records +
+                                          s->word_at[set - 1][sym - w->base] * GRANULE);
 }
 
 static const record *shared_record(const shared *s, ebb_sym sym)
@@ -407,11 +408,17 @@ static COLD ebb_str no_such_symbol(const ebb_symtab *t, ebb_sym sym)
     return none;
 }
 
+/* A function of its own, and called last, so that the way to a shared symbol saves no registers. */
+static __attribute__((noinline)) ebb_str local_str(const ebb_symtab *t, ebb_sym sym)
+{
+    const record *r = t->request ? ebb__request_record(t->request, sym) : NULL;
+    return likely(r != NULL) ? record_str(r) : no_such_symbol(t, sym);
+}
+
 ebb_str ebb_sym_str(const ebb_symtab *t, ebb_sym sym)
 {
-    const record *r;
-    if (!ebb_sym_is_local(sym)) r = shared_record(t->shared, sym);
-    else r = t->request ? ebb__request_record(t->request, sym) : NULL;
+    if (ebb_sym_is_local(sym)) return local_str(t, sym);
+    const record *r = shared_record(t->shared, sym);
     return likely(r != NULL) ? record_str(r) : no_such_symbol(t, sym);
 }
 
