@@ -24,13 +24,18 @@ static uintptr_t align_up(uintptr_t p, size_t align)
 /* ---- room ------------------------------------------------------------------------------------ */
 
 /* The inline path again, but against the real floor. */
-static void *bump(ebb_arena *a, size_t size, size_t align)
+static inline void *bump_plainly(ebb_arena *a, size_t size, size_t align)
 {
-    if (unlikely(a->bits & STRICT)) return ebb__strict_bump(a, size, align);
     uintptr_t to = (a->w.tip - size) & -(uintptr_t)align;
     if (size > a->w.tip - a->floor || to < a->floor) return NULL;
     a->w.tip = to;
     return (void *)to;
+}
+
+static void *bump(ebb_arena *a, size_t size, size_t align)
+{
+    if (unlikely(a->bits & STRICT)) return ebb__strict_bump(a, size, align);
+    return bump_plainly(a, size, align);
 }
 
 /* What a block must offer so that `size` bytes at `align` fit below its header. */
@@ -123,8 +128,8 @@ static size_t padding_of(const ebb_arena *a, size_t size, size_t align)
     return size < a->w.tip ? (a->w.tip - size) & (align - 1) : 0;
 }
 
-/* Not cold, or it would be compiled for size: what is tracked comes here. */
-static __attribute__((noinline)) void *obtain_closed(ebb_arena *a, size_t size, size_t align,
+/* Some of those who closed it want more than to hear of it, or it is not they. */
+static __attribute__((noinline)) void *obtain_asking(ebb_arena *a, size_t size, size_t align,
                                                      enum mode mode, void *site)
 {
     ebb_status why;
@@ -136,6 +141,21 @@ static __attribute__((noinline)) void *obtain_closed(ebb_arena *a, size_t size, 
     void *p = obtain_open(a, size, align, mode);
     if (e.lives && p) keep_life(a, &e, p);
     return p;
+}
+
+/* Not cold, or it would be compiled for size: what is tracked comes here. In short where there is
+   one watcher, and nothing else keeps the window closed. */
+static __attribute__((noinline)) void *obtain_closed(ebb_arena *a, size_t size, size_t align,
+                                                     enum mode mode, void *site)
+{
+    const uint32_t unusual = STRICT | ADOPTED | FAILED_MASK;
+    atomic_thread_fence(memory_order_acquire); /* as in admitted */
+    if (likely((a->bits & (LIVE | unusual)) == LIVE) &&
+        tell_only_watcher(a, size, padding_of(a, size, align), site)) {
+        void *p = likely(power_of_two(align)) ? bump_plainly(a, size, align) : NULL;
+        return likely(p != NULL) ? p : obtain_open(a, size, align, mode);
+    }
+    return obtain_asking(a, size, align, mode, site);
 }
 
 /* A sample is taken, or was until a moment ago. */

@@ -28,7 +28,8 @@ static os_lock_t lock = OS_LOCK_INIT;
 static _Thread_local volatile bool held __attribute__((tls_model("initial-exec")));
 static ebb__watcher *_Atomic slots[SLOTS];
 static _Atomic uint32_t used; /* a bit for each slot that has one */
-static _Atomic bool barriers; /* the system can send one through all threads; see ask_begin */
+_Atomic bool ebb__barriers;
+ebb__watcher *_Atomic ebb__only_watcher;
 
 /* ---- closing --------------------------------------------------------------------------------- */
 
@@ -89,7 +90,7 @@ static inline thread *ask_begin(uint32_t *ret_before)
 {
     thread *t = ebb__self;
     if (unlikely(t == &ebb__no_thread)) t = ebb__thread_get();
-    if (likely(t != NULL) && likely(atomic_load_explicit(&barriers, memory_order_relaxed))) {
+    if (likely(t != NULL) && likely(atomic_load_explicit(&ebb__barriers, memory_order_relaxed))) {
         *ret_before = atomic_load_explicit(&t->asking, memory_order_relaxed);
         atomic_store_explicit(&t->asking, *ret_before + 1, memory_order_relaxed);
         atomic_signal_fence(memory_order_seq_cst);
@@ -215,17 +216,26 @@ void ebb__lives_tell(const ebb__life *life, uint64_t death)
     each_in(life->lives, tell_life, &l);
 }
 
+static bool is_of_all(const ebb__watcher *w)
+{
+    return w->on_alloc && !w->every && !w->arena && !w->profile_id && !w->thread;
+}
+
 /* With the lock held: what those that want a sample agree on. */
 static void set_flags(void)
 {
     uint32_t flags = 0;
-    size_t every = 0;
+    size_t every = 0, count = 0;
+    ebb__watcher *last = NULL;
     for (uint32_t m = atomic_load_explicit(&used, memory_order_relaxed); m; m &= m - 1) {
-        const ebb__watcher *w =
-            atomic_load_explicit(&slots[__builtin_ctz(m)], memory_order_relaxed);
+        ebb__watcher *w = atomic_load_explicit(&slots[__builtin_ctz(m)], memory_order_relaxed);
+        count++;
+        last = w;
         flags |= w->every ? BEGIN_SAMPLED : BEGIN_WATCHED;
         if (w->every && (!every || w->every < every)) every = w->every;
     }
+    atomic_store_explicit(&ebb__only_watcher, count == 1 && is_of_all(last) ? last : NULL,
+                          memory_order_seq_cst);
     atomic_store_explicit(&ebb__sample_every, every, memory_order_relaxed);
     atomic_fetch_or_explicit(&ebb__begin_flags, flags, memory_order_seq_cst);
     atomic_fetch_and_explicit(&ebb__begin_flags, flags | BEGIN_STRICT, memory_order_seq_cst);
@@ -256,7 +266,7 @@ bool ebb__watcher_add(ebb__watcher *w)
     uint32_t free_slots = ~atomic_load_explicit(&used, memory_order_relaxed) & ALL_SLOTS;
     if (free_slots) {
         int i = __builtin_ctz(free_slots);
-        if (os_barrier_all()) atomic_store_explicit(&barriers, true, memory_order_relaxed);
+        if (os_barrier_all()) atomic_store_explicit(&ebb__barriers, true, memory_order_relaxed);
         w->slot = (unsigned)i;
         atomic_store_explicit(&slots[i], w, memory_order_seq_cst);
         atomic_fetch_or_explicit(&used, (uint32_t)1 << i, memory_order_seq_cst);

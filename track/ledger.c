@@ -167,9 +167,14 @@ void ebb__ledgers_leave(const ebb_tracker *t)
 enum { FIRST_TABLE = 8192 /* bytes */ };
 
 /* Fibonacci hashing (Knuth, TAOCP 3, 6.4). */
+static inline uint64_t hash_of(uint64_t key)
+{
+    return key * UINT64_C(0x9e3779b97f4a7c15);
+}
+
 static inline cell *cell_of(table *t, uint64_t key)
 {
-    uint32_t i = (uint32_t)(key * UINT64_C(0x9e3779b97f4a7c15) >> t->shift);
+    uint32_t i = (uint32_t)(hash_of(key) >> t->shift);
     for (;; i++) {
         cell *c = &t->cell[i & (t->capacity - 1)];
         uint64_t at = atomic_load_explicit(&c->key, memory_order_relaxed);
@@ -270,15 +275,17 @@ static __attribute__((noinline)) void moment_note(ledger *l)
 
 static unsigned class_of(size_t size)
 {
-    if (size == 0) return 0;
-    unsigned bits = size == 1 ? 0 : 64 - (unsigned)__builtin_clzll(size - 1);
-    return bits + 1 < EBB_TRACK_CLASSES ? bits + 1 : EBB_TRACK_CLASSES - 1;
+    if (unlikely(size - 1 > SIZE_MAX / 2)) return size ? EBB_TRACK_CLASSES - 1 : 0;
+    unsigned above = 64 - (unsigned)__builtin_clzll(2 * size - 1);
+    return above < EBB_TRACK_CLASSES ? above : EBB_TRACK_CLASSES - 1;
 }
 
 static unsigned kind_index(unsigned profile)
 {
     return profile < EBB__KINDS - 1 ? profile : EBB__KINDS - 1;
 }
+
+enum { LOOK_AGAIN = 256 }; /* allocations, where no scope begins */
 
 /* NULL: no memory. */
 static __attribute__((noinline)) const void *stack_of(ebb__event *e)
@@ -331,7 +338,6 @@ static inline void count_site(ebb_tracker *t, ledger *l, ebb__event *e, amount a
 
 static inline void count_here(ebb_tracker *t, ledger *l, ebb__event *e)
 {
-    enum { LOOK_AGAIN = 256 }; /* allocations, where no scope begins */
     ebb__kind_sums *k = kind_of(l, e);
     if (unlikely(e->kind == EBB__EVENT_BEGIN)) {
         moment_note(l);
@@ -380,6 +386,61 @@ bool ebb__ledger_event(ebb__watcher *w, ebb__event *e)
     atomic_signal_fence(memory_order_seq_cst);
     l->busy = false;
     return false;
+}
+
+static __attribute__((noinline)) void alloc_generally(ebb__watcher *w, unsigned profile,
+                                                      size_t size, size_t padding, const void *site)
+{
+    ebb__event e = {.kind = EBB__EVENT_ALLOC,
+                    .profile = profile,
+                    .size = size,
+                    .padding = padding,
+                    .site = site};
+    ebb__ledger_event(w, &e);
+}
+
+static __attribute__((noinline)) void note_and_leave(ledger *l)
+{
+    moment_note(l);
+    atomic_signal_fence(memory_order_seq_cst);
+    l->busy = false;
+}
+
+/* Of an allocation whose kind is known, and whose site is where its hash says. What is called from
+   here is called last, so that the ordinary way saves no registers. */
+void ebb__ledger_alloc(ebb__watcher *w, unsigned profile, size_t size, size_t padding,
+                       const void *site)
+{
+    const ebb_tracker *t = (const ebb_tracker *)(void *)w;
+    unsigned slot = t->watcher.slot;
+    ledger *l = desk[slot].ledger;
+    if (unlikely(desk[slot].serial != t->serial || l->busy)) {
+        alloc_generally(w, profile, size, padding, site);
+        return;
+    }
+    l->busy = true;
+    atomic_signal_fence(memory_order_seq_cst);
+    uint64_t key = ebb__key_of(site, profile);
+    cell *c = l->table ? &l->table->cell[hash_of(key) >> l->table->shift] : NULL;
+    if (unlikely(!c || get(&c->key) != key || !site) || unlikely(profile >= get32(&l->kinds))) {
+        l->busy = false;
+        alloc_generally(w, profile, size, padding, site);
+        return;
+    }
+    ebb__kind_sums *k = &l->kind[profile];
+    add(&k->by_class[class_of(size)], 1);
+    if (padding) add(&k->padding, padding);
+    add(&c->count, 1);
+    add(&c->bytes, size);
+    add(&l->all.bytes, size);
+    uint64_t count = get(&l->all.count) + 1;
+    atomic_store_explicit(&l->all.count, count, memory_order_relaxed);
+    if (unlikely(count - get(&l->noted.count) >= LOOK_AGAIN)) {
+        note_and_leave(l);
+        return;
+    }
+    atomic_signal_fence(memory_order_seq_cst);
+    l->busy = false;
 }
 
 /* ---- lives ----------------------------------------------------------------------------------- */

@@ -55,6 +55,10 @@ typedef struct ebb__watcher ebb__watcher;
 struct ebb__watcher {
     /* Return true to make the allocation fail as if there were no memory. */
     bool (*on_event)(ebb__watcher *w, ebb__event *e);
+    /* May be NULL; else an allocation in any arena may be told by this instead, where nobody else
+       listens. Nothing is refused, and nothing wanted of its end. */
+    void (*on_alloc)(ebb__watcher *w, unsigned profile, size_t size, size_t padding,
+                     const void *site);
     /* What it has put its slot into `lives` for: it was made, or (death is not 0) let go. */
     void (*on_life)(ebb__watcher *w, const ebb__life *l, uint64_t death);
     void *arena;      /* NULL: any */

@@ -31,6 +31,7 @@ static void prepare(ebb_tracker *t, const char *name, const ebb_tracker_params *
     t->level = p->level;
     if (p->level == EBB_TRACK_SAMPLE)
         t->watcher.every = p->sample_bytes ? p->sample_bytes : SAMPLE_BYTES;
+    if (t->level == EBB_TRACK_SITES) t->watcher.on_alloc = ebb__ledger_alloc;
     t->watcher.on_life = ebb__ledger_life;
     t->watcher.system = p->system;
     t->serial = ebb__ledger_serial();

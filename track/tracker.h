@@ -77,6 +77,9 @@ struct ebb_tracker {
 
 extern ebb__ledger *ebb__ledgers; /* all, under the watchers' lock */
 bool ebb__ledger_event(ebb__watcher *w, ebb__event *e);
+/* The same of an allocation, for trackers of sites. */
+void ebb__ledger_alloc(ebb__watcher *w, unsigned profile, size_t size, size_t padding,
+                       const void *site);
 void ebb__ledger_life(ebb__watcher *w, const ebb__life *l, uint64_t death);
 uint64_t ebb__ledger_serial(void); /* a new tracker's */
 void ebb__ledgers_leave(const ebb_tracker *t);
