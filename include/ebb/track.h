@@ -39,7 +39,7 @@ extern "C" {
 typedef struct ebb_watch {
     ebb_arena *arena;     /**< this one; it must outlive the watcher */
     ebb_profile *profile; /**< scopes of this kind */
-    bool this_thread;     /**< allocations made by the thread that calls begin */
+    bool this_thread;     /**< allocations made by the thread that calls begin, until it exits */
 } ebb_watch;
 
 /* clang-format off */

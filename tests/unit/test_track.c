@@ -295,6 +295,28 @@ Test(track, one_thread_is_watched_whatever_the_arena)
     ebb_arena_destroy(&a);
 }
 
+static void watch_own_thread(void *tracker)
+{
+    *(ebb_tracker **)tracker =
+        ebb_tracker_begin(NULL, (ebb_watch){.this_thread = true}, NULL, NULL);
+    ebb_arena *a = ebb_scope_begin(NULL);
+    ebb_alloc(a, 1);
+    ebb_scope_end(&a);
+}
+
+/* What the library keeps of a thread serves a later one, which is another all the same. */
+Test(track, a_thread_that_is_gone_is_watched_no_more)
+{
+    enum { LATER = 8 };
+    ebb_tracker *c = NULL;
+    ebb_arena *none = NULL;
+    on_thread(watch_own_thread, &c);
+    cr_assert_eq(counted(c).count, 1u);
+    for (int i = 0; i < LATER; i++) on_thread(allocate_there, &none);
+    cr_assert_eq(counted(c).count, 1u);
+    ebb_tracker_end(&c);
+}
+
 Test(track, the_process_is_watched)
 {
     ebb_arena *a = ebb_scope_begin(NULL), *none = NULL;
