@@ -192,6 +192,19 @@ Test(track, a_probability_and_its_seed_can_be_repeated)
     cr_assert(n > 850 && n < 1150, "%u of 2000", n);
 }
 
+Test(track, without_parameters_none_fails)
+{
+    ebb_arena *a = ebb_arena_create(NULL);
+    ebb_fault *f = ebb_fault_begin((ebb_watch){.arena = a}, NULL, NULL), *none = NULL;
+    cr_assert_not_null(f);
+    cr_assert_not_null(ebb_alloc(a, 1));
+    cr_assert(ebb_fault_seen(f) == 1 && ebb_fault_hits(f) == 0);
+    cr_assert(ebb_fault_seen(none) == 0 && ebb_fault_hits(none) == 0);
+    ebb_fault_end(&f);
+    ebb_fault_end(&f);
+    ebb_arena_destroy(&a);
+}
+
 Test(track, a_probability_out_of_range_is_refused)
 {
     const double wrong[] = {-0.1, 1.1, 1e300, -1e300, __builtin_nan(""), __builtin_inf()};
