@@ -273,10 +273,10 @@ ebb_report *ebb_report_diff(const ebb_report *later, const ebb_report *earlier, 
 /* What would steer a terminal is not passed on. */
 static void put(ebb__out *o, const char *text)
 {
-    for (; *text; text++) {
-        unsigned char c = (unsigned char)*text;
-        const char shown = c < ' ' || c == 0x7f ? '?' : (char)c;
-        ebb__out_bytes(o, &shown, 1);
+    const char *end = text + strlen(text);
+    while (text < end) {
+        uint32_t c = ebb__utf8_next(&text, end);
+        ebb__out_char(o, ebb__char_steers(c) ? '?' : c);
     }
 }
 

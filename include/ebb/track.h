@@ -247,7 +247,8 @@ EBB_API void ebb_report_sort(ebb_report *r, ebb_site_order order);
  * Return @r as text for a person: a line of totals, then one for each of its first @most sites,
  * with function, file and line where the program has debug information, else with the name of the
  * symbol or the address. A function that was inlined is named with the one that it was inlined
- * into. Control characters of names are shown as '?'.
+ * into. Characters of names that control a terminal, or turn the direction of a line, are shown as
+ * '?', bytes that are no UTF-8 as U+FFFD.
  * Lifetime: in scope of @into; a NUL is behind it.
  * Fails: {"", 0}: no memory; neither sticks nor jumps.
  * Cost: the first call of a process reads debug information: milliseconds.

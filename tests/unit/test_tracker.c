@@ -391,6 +391,23 @@ Test(tracker, a_text_names_functions_and_lines)
     ebb_arena_destroy(&into);
 }
 
+/* Of eight bits, and what turns the direction of a line, as UTF-8; and what is no UTF-8. */
+Test(tracker, a_text_steers_no_terminal)
+{
+    ebb_arena *a = ebb_arena_create(NULL), *into = ebb_arena_create(NULL);
+    ebb_tracker *t = track("caf\xc3\xa9 \xc2\x9b"
+                           "31m \xe2\x80\xae \x9b"
+                           "2J",
+                           (ebb_watch){.arena = a});
+    const char *text = ebb_report_text(report(t, into), 10, into).ptr;
+    const char *shown = "caf\xc3\xa9 ?31m ? \xef\xbf\xbd"
+                        "2J: 0 allocations";
+    cr_assert_eq(strncmp(text, shown, strlen(shown)), 0, "%s", text);
+    ebb_tracker_end(&t);
+    ebb_arena_destroy(&a);
+    ebb_arena_destroy(&into);
+}
+
 Test(tracker, an_allowance_names_who_went_beyond_it)
 {
     ebb_arena *a = ebb_arena_create(NULL), *into = ebb_arena_create(NULL);
