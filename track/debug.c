@@ -242,7 +242,8 @@ ebb_debug_reply ebb_debug_finish(ebb_debug_reply *begun, ebb_arena *a)
     struct ebb__debug *d = begun->ebb__pending;
     begun->due_ns = 0;
     begun->ebb__pending = NULL;
-    if (!d || !d->tracker) return wrong(500, "finished already\n");
+    if (!d || !d->tracker)
+        return wrong(500, "nothing to finish: nothing was begun, or it is finished\n");
     ebb_report *r = ebb_tracker_report(d->tracker, a);
     ebb_tracker_end(&d->tracker);
     return answer(r ? ebb_report_format(r, d->format, a, NULL) : (ebb_str){NULL, 0}, d->format);
