@@ -62,7 +62,8 @@ typedef struct ebb_debug_reply {
  * Fails: never; what is wrong is the answer. A page is some 170 KB, for which @a has to have room:
  * 507 says that its limit has not, or that there is no memory. Neither sticks nor jumps.
  * Cost: as ebb_live_look and ebb_report_format; while it counts, a sample of what is allocated
- * (`&bytes=N`, one in so many bytes), unless `&level=sites` or `&level=full` is asked for.
+ * (`&bytes=N`, one in so many bytes), unless `&level=sites` or `&level=full` is asked for. Those
+ * without seconds are refused, as is what is not known.
  * Threads: the holder of @a.
  */
 EBB_API ebb_debug_reply ebb_debug_begin(const ebb_debug_request *r, ebb_arena *a);

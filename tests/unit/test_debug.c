@@ -138,7 +138,10 @@ Test(debug, what_is_wrong_is_named)
                                            {"level=some", "level is one of"},
                                            {"colour=red", "there are format"},
                                            {"format=pprof", "nothing is tracked"},
-                                           {"format=openmetrics&seconds=1", "of now"}};
+                                           {"format=openmetrics&seconds=1", "of now"},
+                                           {"format=json&level=full", "seconds"},
+                                           {"format=text&bytes=4096", "seconds"},
+                                           {"seconds=1&level=sites&bytes=1", "of a sample"}};
     ebb_arena *a = ebb_arena_create(NULL);
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         ebb_debug_reply r = ask(a, wrong[i][0]);
