@@ -403,6 +403,8 @@ unsigned ebb__thread_id(const thread *t);
 void ebb__at_trim(void (*fn)(void));
 /* Whoever was asking a watcher when this was called, has its answer. */
 void ebb__threads_asked(void);
+/* `t` exits: who watches it watches nobody any more. */
+void ebb__watchers_forget(const thread *t);
 
 /* depot.c */
 unsigned ebb__depot_take(unsigned klass, unsigned want, void **ret_list);

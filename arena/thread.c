@@ -181,6 +181,7 @@ static void thread_exit(void *value)
     thread *t = value;
     ebb__thread_exit_scopes(t);
     hooks_run(&exits);
+    ebb__watchers_forget(t);
     ebb__profile_leave(t);
     ebb__credit_flush(t);
     ebb__cache_flush(t);

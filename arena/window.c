@@ -76,11 +76,25 @@ COLD void ebb__floor_moved(ebb_arena *a)
 
 /* ---- watchers -------------------------------------------------------------------------------- */
 
+/* What a watcher watches whose thread has exited: no thread. Its record may be another's by now. */
+static char gone;
+
+static const void *thread_of(const ebb__watcher *w)
+{
+    return __atomic_load_n(&w->thread, __ATOMIC_RELAXED);
+}
+
+static bool is_here(const ebb__watcher *w)
+{
+    const void *t = thread_of(w);
+    return !t || t == ebb__self;
+}
+
 static bool concerns(const ebb__watcher *w, const ebb_arena *a)
 {
     if (w->arena && w->arena != a) return false;
     if (w->profile_id && w->profile_id != profile_of(a)) return false;
-    return !w->thread || w->thread == ebb__self;
+    return is_here(w);
 }
 
 /* Between the two no watcher that this thread has found is freed. As it is asked at each allocation
@@ -123,6 +137,12 @@ static bool hears(const ebb__watcher *w, ebb__event *e)
     return e->sampled == IN;
 }
 
+static bool watches_a_thread(const ebb__watcher *w)
+{
+    const void *t = thread_of(w);
+    return t && t != &gone;
+}
+
 /* Call `hears` (may be NULL) for each watcher that is concerned; return whether any may want to see
    this arena's next allocation, too. One that watches a thread keeps every arena closed, since any
    may come to that thread. */
@@ -137,7 +157,7 @@ static inline __attribute__((always_inline)) bool each_watcher(const ebb_arena *
         ebb__watcher *w = atomic_load_explicit(&slots[__builtin_ctz(mask)], memory_order_seq_cst);
         if (!w) continue;
         bool mine = concerns(w, a);
-        wanted |= !w->every && (mine || w->thread);
+        wanted |= !w->every && (mine || watches_a_thread(w));
         if (!mine || !e || (unlikely(w->every) && !hears(w, e))) continue;
         if (w->on_event(w, e)) *ret_refused = true;
     }
@@ -189,7 +209,7 @@ void ebb__tell_sample(const ebb_arena *a, ebb__event *e)
 static void tell_system(ebb__watcher *w, void *ctx)
 {
     ebb__event *e = ctx;
-    if (w->system && (!w->thread || w->thread == ebb__self) && hears(w, e)) w->on_event(w, e);
+    if (w->system && is_here(w) && hears(w, e)) w->on_event(w, e);
 }
 
 void ebb__system_event(size_t size, const void *site)
@@ -290,6 +310,17 @@ void ebb__watcher_remove(ebb__watcher *w)
     ebb__watchers_unlock();
     os_barrier_all();
     ebb__threads_asked();
+}
+
+void ebb__watchers_forget(const thread *t)
+{
+    if (!is_watched()) return; /* one that is added now watches its own thread, not this one */
+    ebb__watchers_lock();
+    for (int i = 0; i < SLOTS; i++) {
+        ebb__watcher *w = atomic_load_explicit(&slots[i], memory_order_relaxed);
+        if (w && thread_of(w) == t) __atomic_store_n(&w->thread, (void *)&gone, __ATOMIC_RELAXED);
+    }
+    ebb__watchers_unlock();
 }
 
 uint64_t ebb__clock_coarse_ms(void)

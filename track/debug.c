@@ -81,6 +81,7 @@ typedef struct question {
     bool page; /* no format was asked for */
     uint64_t seconds, bytes;
     ebb_track_level level;
+    bool level_named;
 } question;
 
 static const struct {
@@ -121,6 +122,7 @@ static const char *read_level(question *q, ebb_str value)
     for (int i = 0; i < 3; i++) {
         if (!is(value, names[i])) continue;
         q->level = (ebb_track_level)i;
+        q->level_named = true;
         return NULL;
     }
     return "level is one of sites, sample and full\n";
@@ -160,19 +162,28 @@ static ebb_str cut(ebb_str *rest, char c)
     return head;
 }
 
+/* What would not do what it says. */
+static const char *what_does_not_fit(const question *q)
+{
+    if (q->seconds && q->format == EBB_FORMAT_OPENMETRICS)
+        return "openmetrics are of now, not of seconds\n";
+    if (!q->seconds && (q->level_named || q->bytes))
+        return "level and bytes are of what is counted: say for how many seconds\n";
+    if (q->bytes && q->level != EBB_TRACK_SAMPLE) return "bytes are of a sample\n";
+    return NULL;
+}
+
 /* NULL, or what is wrong. */
 static const char *read_query(question *q, ebb_str query)
 {
-    *q = (question){EBB_FORMAT_HTML, true, 0, 0, EBB_TRACK_SAMPLE};
+    *q = (question){EBB_FORMAT_HTML, true, 0, 0, EBB_TRACK_SAMPLE, false};
     while (query.len) {
         ebb_str value = cut(&query, '&'), name = cut(&value, '=');
         const char *why = name.len ? read_argument(q, name, value) : NULL;
         if (why) return why;
     }
     if (q->page && q->seconds) q->page = false; /* an HTML report */
-    if (q->seconds && q->format == EBB_FORMAT_OPENMETRICS)
-        return "openmetrics are of now, not of seconds\n";
-    return NULL;
+    return what_does_not_fit(q);
 }
 
 /* ---- the answer ------------------------------------------------------------------------------ */
@@ -242,7 +253,8 @@ ebb_debug_reply ebb_debug_finish(ebb_debug_reply *begun, ebb_arena *a)
     struct ebb__debug *d = begun->ebb__pending;
     begun->due_ns = 0;
     begun->ebb__pending = NULL;
-    if (!d || !d->tracker) return wrong(500, "finished already\n");
+    if (!d || !d->tracker)
+        return wrong(500, "nothing to finish: nothing was begun, or it is finished\n");
     ebb_report *r = ebb_tracker_report(d->tracker, a);
     ebb_tracker_end(&d->tracker);
     return answer(r ? ebb_report_format(r, d->format, a, NULL) : (ebb_str){NULL, 0}, d->format);

@@ -49,7 +49,9 @@ static bool fault_event(ebb__watcher *w, ebb__event *e)
 
 ebb_fault *ebb_fault_begin(ebb_watch whom, const ebb_fault_params *params, ebb_status *ret_why)
 {
+    static const ebb_fault_params none = EBB_FAULT_PARAMS_INIT;
     const double two_to_64 = 18446744073709551616.0;
+    if (!params) params = &none;
     if (!(params->probability >= 0 && params->probability <= 1)) {
         tell(ret_why, EBB_E_RANGE);
         return NULL;
@@ -79,12 +81,12 @@ void ebb_fault_end(ebb_fault **handle)
 
 uint64_t ebb_fault_hits(const ebb_fault *f)
 {
-    return atomic_load_explicit(&f->hits, memory_order_relaxed);
+    return f ? atomic_load_explicit(&f->hits, memory_order_relaxed) : 0;
 }
 
 uint64_t ebb_fault_seen(const ebb_fault *f)
 {
-    return atomic_load_explicit(&f->seen, memory_order_relaxed);
+    return f ? atomic_load_explicit(&f->seen, memory_order_relaxed) : 0;
 }
 
 /* One round of EBB_EACH_FAILURE is over, or the first is about to begin. */

@@ -31,11 +31,9 @@ static size_t shown_length(const unsigned char *p, size_t size)
         if (p[i] >> 6 != 2) return 0;
         code = code << 6 | (p[i] & 0x3fu);
     }
-    static const uint32_t least[] = {0, 0, 0xa0, 0x800, 0x10000};
-    bool turns = (code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069) ||
-                 code == 0x200e || code == 0x200f || code == 0x061c;
+    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
     bool none = code < least[n] || code > 0x10ffff || (code >= 0xd800 && code < 0xe000);
-    return turns || none ? 0 : n;
+    return none || ebb__char_steers(code) ? 0 : n;
 }
 
 void ebb__out_name(ebb__out *o, const char *name, size_t most)

@@ -90,6 +90,14 @@ static bool is_character(uint32_t c, size_t length)
     return c >= least[length] && c <= 0x10ffff && !(c >= 0xd800 && c <= 0xdfff);
 }
 
+bool ebb__char_steers(uint32_t c)
+{
+    bool controls = c < ' ' || (c >= 0x7f && c < 0xa0);
+    bool turns = (c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) || c == 0x200e ||
+                 c == 0x200f || c == 0x061c;
+    return controls || turns || c == 0x2028 || c == 0x2029;
+}
+
 uint32_t ebb__utf8_next(const char **at, const char *end)
 {
     const unsigned char *p = (const unsigned char *)*at;

@@ -22,6 +22,8 @@ void ebb__out_text(ebb__out *o, const char *text);
 void ebb__out_number(ebb__out *o, unsigned long long n);
 void ebb__out_printf(ebb__out *o, const char *fmt, ...) EBB_PRINTF(2, 3); /* 511 bytes at most */
 
+/* Whether a character would steer who shows it: a control, or what turns or ends a line. */
+bool ebb__char_steers(uint32_t c);
 /* The next character from *@at on, which is before @end; what is no UTF-8 is U+FFFD, byte by byte:
    overlong forms and surrogates are none. */
 uint32_t ebb__utf8_next(const char **at, const char *end);

@@ -124,7 +124,9 @@ static void copy_kinds(ebb_report *r, const ebb__found *f, uint32_t *ret_index)
 {
     for (unsigned i = 0; i < EBB__KINDS; i++) {
         ret_index[i] = (uint32_t)r->kind_count;
-        if (f->kind[i].name) r->kind[r->kind_count++] = f->kind[i];
+        if (!f->kind[i].name) continue;
+        r->kind[r->kind_count] = f->kind[i];
+        r->kind[r->kind_count++].ebb__id = i;
     }
 }
 
@@ -148,7 +150,7 @@ static void fill(ebb_report *r, const ebb__found *f)
 ebb_report *ebb_tracker_report(ebb_tracker *t, ebb_arena *into)
 {
     ebb__found f;
-    if (!ebb__tracker_find(t, &f)) return NULL;
+    if (!t || !ebb__tracker_find(t, &f)) return NULL;
     ebb_report *r = report_new(into, f.count, kinds_found(&f), f.moments);
     if (r) {
         r->name = t->name;
@@ -185,14 +187,43 @@ static void subtract_kind(ebb_report_kind *k, const ebb_report_kind *less)
     for (int i = 0; i < EBB_TRACK_CLASSES; i++) k->by_class[i] -= less->by_class[i];
 }
 
-/* Where the earlier's kind is in the later's, which has all of those. */
+/* Where the earlier's kind is in the later's; kind_count: it is not. */
 static uint32_t kind_in(const ebb_report *later, const ebb_report_kind *k)
 {
     uint32_t i = 0;
-    while (i + 1 < later->kind_count &&
-           (later->kind[i].is_system != k->is_system || strcmp(later->kind[i].name, k->name) != 0))
-        i++;
+    while (i < later->kind_count && later->kind[i].ebb__id != k->ebb__id) i++;
     return i;
+}
+
+/* As far as the sums can tell: none of a tracker's ever falls. */
+static bool may_be_earlier(const ebb_report *r, const ebb_report *later)
+{
+    if (r->level != later->level || r->sample_bytes != later->sample_bytes) return false;
+    if (r->duration_ns > later->duration_ns) return false;
+    for (size_t i = 0; i < r->kind_count; i++) {
+        const ebb_report_kind *k = &r->kind[i];
+        uint32_t at = kind_in(later, k);
+        if (at == later->kind_count || k->count > later->kind[at].count ||
+            k->begins > later->kind[at].begins)
+            return false;
+    }
+    return true;
+}
+
+/* And as far as the sites can, once the earlier's counts are taken from them. */
+static bool is_below_zero(const ebb_site *site, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (site[i].count > INT64_MAX) return true;
+    return false;
+}
+
+static ebb_report *report_no_earlier(void)
+{
+    ebb__watcher_misuse("ebb_report_diff",
+                        "what is taken away is no earlier report of the same tracker; the later "
+                        "one comes first");
+    return NULL;
 }
 
 /* As if added: a site that is in both has the earlier's counts taken from it, modulo 2^64. */
@@ -214,6 +245,7 @@ static size_t put_both(ebb_report *to, const ebb_report *later, const ebb_report
 ebb_report *ebb_report_diff(const ebb_report *later, const ebb_report *earlier, ebb_arena *into)
 {
     size_t most = later->site_count + earlier->site_count, moments = later->moment_count;
+    if (!may_be_earlier(earlier, later)) return report_no_earlier();
     ebb_report *r = report_new(into, most, later->kind_count, moments);
     if (!r) return NULL;
     const ebb_report shape = *r;
@@ -228,6 +260,7 @@ ebb_report *ebb_report_diff(const ebb_report *later, const ebb_report *earlier, 
     for (size_t i = 0; i < earlier->kind_count; i++)
         subtract_kind(&r->kind[kind_in(later, &earlier->kind[i])], &earlier->kind[i]);
     size_t n = put_both(r, later, earlier);
+    if (is_below_zero(r->site, n)) return report_no_earlier();
     for (size_t i = 0; i < n; i++)
         if (r->site[i].count) r->site[r->site_count++] = r->site[i];
     give_stacks(r, addresses_of(r, moments));
@@ -240,10 +273,10 @@ ebb_report *ebb_report_diff(const ebb_report *later, const ebb_report *earlier, 
 /* What would steer a terminal is not passed on. */
 static void put(ebb__out *o, const char *text)
 {
-    for (; *text; text++) {
-        unsigned char c = (unsigned char)*text;
-        const char shown = c < ' ' || c == 0x7f ? '?' : (char)c;
-        ebb__out_bytes(o, &shown, 1);
+    const char *end = text + strlen(text);
+    while (text < end) {
+        uint32_t c = ebb__utf8_next(&text, end);
+        ebb__out_char(o, ebb__char_steers(c) ? '?' : c);
     }
 }
 
@@ -369,6 +402,7 @@ const char *ebb_tracker_over(ebb_tracker *t, const ebb_allowance *most, ebb_aren
 {
     enum { SHOWN = 20 };
     ebb_totals now;
+    if (!t) return "there is no tracker: it could not begin, so nothing was counted";
     ebb_tracker_get_totals(t, &now);
     bool over = now.count > most->count || (most->bytes && now.bytes > most->bytes) ||
                 now.system_count > most->system_count;

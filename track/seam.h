@@ -66,7 +66,7 @@ struct ebb__watcher {
     bool this_thread; /* the thread that adds it */
     bool system;      /* malloc's, too */
     size_t every;     /* hear of a sample, one in so many bytes or more often; 0: of everything */
-    void *thread;     /* the three below are filled in when it is added */
+    void *thread;     /* atomic; the three below are filled in when it is added */
     unsigned profile_id;
     unsigned slot; /* below EBB__WATCHERS_MAX; no other active one has it */
 };

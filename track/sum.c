@@ -100,6 +100,8 @@ static size_t sum_up(const ebb_tracker *t, ebb_totals *to)
 
 void ebb_tracker_get_totals(ebb_tracker *t, ebb_totals *ret_totals)
 {
+    memset(ret_totals, 0, sizeof *ret_totals);
+    if (!t) return;
     ebb__watchers_lock();
     sum_up(t, ret_totals);
     ebb__watchers_unlock();

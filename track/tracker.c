@@ -82,6 +82,13 @@ void ebb_tracker_end(ebb_tracker **handle)
     ebb_tracker *t = *handle;
     *handle = NULL;
     if (!t) return;
+    if (t == ebb_tracker_of_process()) {
+        ebb__watcher_misuse(
+            "ebb_tracker_end",
+            "this tracker is the process's, which EBB_TRACK or EBB_REPORT has begun: "
+            "its report is made at the exit; end those that you begin");
+        return;
+    }
     ebb__watcher_remove(&t->watcher);
     if (t->watcher.system) system_end();
     ebb__ledgers_leave(t);

@@ -48,7 +48,8 @@ typedef struct ebb_debug_request {
 
 /** An answer, or when it is to be had. */
 typedef struct ebb_debug_reply {
-    int status;               /**< HTTP's: 200; 400, 403, 503 or 507, and the body says why */
+    int status;               /**< HTTP's: 200; 400, 403, 500, 503 or 507, and the body says why; 0:
+                                   it is not to be had yet */
     const char *content_type; /**< static */
     ebb_str body;             /**< in scope of the arena, or static */
     uint64_t due_ns;          /**< 0: this is it; else ebb_debug_finish gives it, by ebb_clock_ns */
@@ -58,17 +59,19 @@ typedef struct ebb_debug_reply {
 /**
  * Answer @r, or begin to count what the seconds asked for bring. The counting ends with
  * ebb_debug_finish, or with the scope @a, whichever comes first.
- * Fails: never; what is wrong is the answer.
+ * Fails: never; what is wrong is the answer. A page is some 170 KB, for which @a has to have room:
+ * 507 says that its limit has not, or that there is no memory. Neither sticks nor jumps.
  * Cost: as ebb_live_look and ebb_report_format; while it counts, a sample of what is allocated
- * (`&bytes=N`, one in so many bytes), unless `&level=sites` or `&level=full` is asked for.
+ * (`&bytes=N`, one in so many bytes), unless `&level=sites` or `&level=full` is asked for. Those
+ * without seconds are refused, as is what is not known.
  * Threads: the holder of @a.
  */
 EBB_API ebb_debug_reply ebb_debug_begin(const ebb_debug_request *r, ebb_arena *a);
 
 /**
  * Return what was counted since @begun, which came from ebb_debug_begin with the same @a and a
- * due_ns that is not 0. It may be called before that is due, and shows what there is. Once.
- * Threads: the holder of @a.
+ * due_ns that is not 0. It may be called before that is due, and shows what there is. Once: *@begun
+ * is then no longer due, and what is not due is answered with 500. Threads: the holder of @a.
  */
 EBB_API ebb_debug_reply ebb_debug_finish(ebb_debug_reply *begun, ebb_arena *a);
 

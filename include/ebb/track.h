@@ -39,7 +39,7 @@ extern "C" {
 typedef struct ebb_watch {
     ebb_arena *arena;     /**< this one; it must outlive the watcher */
     ebb_profile *profile; /**< scopes of this kind */
-    bool this_thread;     /**< allocations made by the thread that calls begin */
+    bool this_thread;     /**< allocations made by the thread that calls begin, until it exits */
 } ebb_watch;
 
 /* clang-format off */
@@ -68,20 +68,21 @@ typedef struct ebb_fault_params {
 /**
  * Begin to make allocations fail with EBB_E_MEMORY, as if the system had refused.
  * ebb_alloc_optional and the first chunk of a scope fail too. Cleanups (ebb_defer) keep their
- * promise.
+ * promise. NULL @params: none fails, all are counted.
  * Fails: NULL, with *@ret_why (if not NULL) EBB_E_MEMORY, EBB_E_RANGE (a probability outside 0..1)
  * or EBB_E_EXHAUSTED (sixteen watchers are active). Threads: any.
  */
 EBB_API ebb_fault *ebb_fault_begin(ebb_watch whom, const ebb_fault_params *params,
                                    ebb_status *ret_why);
 
-/** Stop and free *@f. Threads: any; waits for an allocation that is asking it right now. */
+/** Stop and free *@f, and null it; NULL: does nothing. Copies of the handle are dead. Threads: any;
+    waits for an allocation that is asking it right now. */
 EBB_API void ebb_fault_end(ebb_fault **f);
 
-/** Return how many allocations were made to fail. Threads: any. */
+/** Return how many allocations were made to fail; of NULL 0. Threads: any. */
 EBB_API uint64_t ebb_fault_hits(const ebb_fault *f);
 
-/** Return how many allocations were seen. Threads: any. */
+/** Return how many allocations were seen; of NULL 0. Threads: any. */
 EBB_API uint64_t ebb_fault_seen(const ebb_fault *f);
 
 /**
@@ -155,12 +156,14 @@ typedef struct ebb_totals {
  * compiled with -fno-omit-frame-pointer; else there is the call, and perhaps what called that.
  * Fails: NULL, with *@ret_why (if not NULL) EBB_E_MEMORY, EBB_E_EXHAUSTED (sixteen watchers are
  * active), EBB_E_INVALID (a level that is none), or EBB_E_UNSUPPORTED (@how->system, without
- * libebb-malloc). Threads: any.
+ * libebb-malloc). NULL may be given to the functions below: it has seen nothing. Threads: any.
  */
 EBB_API ebb_tracker *ebb_tracker_begin(const char *name, ebb_watch whom,
                                        const ebb_tracker_params *how, ebb_status *ret_why);
 
-/** Stop and free *@t. Threads: any; waits for an allocation that is asking it right now. */
+/** Stop and free *@t, and null it; NULL: does nothing. Its reports stay as they are; copies of the
+    handle are dead. Misuse: the tracker of ebb_tracker_of_process. Threads: any; waits for an
+    allocation that is asking it right now. */
 EBB_API void ebb_tracker_end(ebb_tracker **t);
 
 /** Fill *@ret_totals with what was seen so far: exactly, of threads that allocate nothing
@@ -193,6 +196,7 @@ typedef struct ebb_report_kind {
     uint64_t count, bytes, begins;
     uint64_t padding; /**< bytes that alignment cost beside them; not of a sample */
     uint64_t by_class[EBB_TRACK_CLASSES]; /**< as in ebb_totals */
+    uint32_t ebb__id;                     /* tells two of one name apart */
 } ebb_report_kind;
 
 /** What happened in one stretch of time. Threads look at the clock where a scope begins, and after
@@ -217,8 +221,9 @@ typedef struct ebb_report {
 
 /**
  * Return what @t has seen so far; in scope of @into. What is allocated for it is not in it, but may
- * be in the next one, if @t watches @into too.
- * Fails: NULL: no memory; neither sticks nor jumps. Cost: a lock, and O(threads and sites).
+ * be in the next one, if @t watches @into too. It outlives the tracker.
+ * Fails: NULL: no memory, or @t is NULL; neither sticks nor jumps. Cost: a lock, and O(threads and
+ * sites).
  * Threads: the holder of @into.
  */
 EBB_API ebb_report *ebb_tracker_report(ebb_tracker *t, ebb_arena *into);
@@ -226,7 +231,8 @@ EBB_API ebb_report *ebb_tracker_report(ebb_tracker *t, ebb_arena *into);
 /**
  * Return what @later, of the same tracker, has more than @earlier; in scope of @into. Sites that
  * have no more are left out. What lives is @later's; the moments are those of @later too.
- * Fails: NULL: no memory; neither sticks nor jumps. Cost: O(sites log sites).
+ * Fails: NULL: no memory; neither sticks nor jumps. Misuse, and NULL: @earlier has seen more than
+ * @later, so it is a later one, another tracker's, or a difference. Cost: O(sites log sites).
  * Threads: the holder of @into.
  */
 EBB_API ebb_report *ebb_report_diff(const ebb_report *later, const ebb_report *earlier,
@@ -241,7 +247,8 @@ EBB_API void ebb_report_sort(ebb_report *r, ebb_site_order order);
  * Return @r as text for a person: a line of totals, then one for each of its first @most sites,
  * with function, file and line where the program has debug information, else with the name of the
  * symbol or the address. A function that was inlined is named with the one that it was inlined
- * into. Control characters of names are shown as '?'.
+ * into. Characters of names that control a terminal, or turn the direction of a line, are shown as
+ * '?', bytes that are no UTF-8 as U+FFFD.
  * Lifetime: in scope of @into; a NUL is behind it.
  * Fails: {"", 0}: no memory; neither sticks nor jumps.
  * Cost: the first call of a process reads debug information: milliseconds.
@@ -273,7 +280,8 @@ EBB_API ebb_str ebb_report_format(const ebb_report *r, ebb_format format, ebb_ar
 /**
  * Write @r to the file @path, whole or not at all (by a rename; it is not synced). A device, a pipe
  * or a symbolic link at @path is not replaced, but written into.
- * Fails: EBB_E_MEMORY, EBB_E_UNSUPPORTED, EBB_E_IO: nothing was written. Threads: any.
+ * Fails: EBB_E_MEMORY, EBB_E_UNSUPPORTED, EBB_E_IO (errno says why): nothing was written. Threads:
+ * any.
  */
 EBB_API EBB_MUST_USE ebb_status ebb_report_save(const ebb_report *r, ebb_format format,
                                                 const char *path);
@@ -294,8 +302,8 @@ typedef struct ebb_allowance {
  *     const char *over = ebb_tracker_over(t, &(ebb_allowance){.count = 3}, a);
  *     cr_assert_null(over, "%s", over);
  *
- * Not for EBB_TRACK_SAMPLE. Without memory for the text it is a shorter one, static. Threads: the
- * holder of @into.
+ * Not for EBB_TRACK_SAMPLE. Without memory for the text it is a shorter one, static; so it is of a
+ * NULL @t, as a test must not pass by counting nothing. Threads: the holder of @into.
  */
 EBB_API const char *ebb_tracker_over(ebb_tracker *t, const ebb_allowance *most, ebb_arena *into);
 
@@ -318,8 +326,8 @@ EBB_API const char *ebb_tracker_over(ebb_tracker *t, const ebb_allowance *most, 
  * rights than who started it (setuid) reads none of this.
  */
 
-/** Return the tracker that EBB_TRACK or EBB_REPORT began; NULL: none. Static: it is never ended.
-    Threads: any. */
+/** Return the tracker that EBB_TRACK or EBB_REPORT began; NULL: none. Static: it is never ended; to
+    try is misuse. Threads: any. */
 EBB_API ebb_tracker *ebb_tracker_of_process(void);
 
 /**

@@ -67,6 +67,10 @@ int main(int argc, char **argv)
         pthread_join(t, NULL);
         return 0;
     }
+    if (!strcmp(what, "ends")) {
+        ebb_tracker *t = ebb_tracker_of_process();
+        ebb_tracker_end(&t);
+    }
     if (!strcmp(what, "asks")) printf("%s\n", ebb_tracker_of_process() ? "tracked" : "not tracked");
     serve();
     if (!strcmp(what, "fork")) return fork_and_wait(serve);

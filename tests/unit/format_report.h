@@ -102,8 +102,8 @@ static inline void make(made *m, const char *name)
     m->stack[1] = in_middle();
     m->stack[2] = in_root();
     m->other[0] = in_leaf();
-    m->kind[0] = (ebb_report_kind){name, false, 10, 1000, 5, 0, {[4] = 10}};
-    m->kind[1] = (ebb_report_kind){"malloc", true, 3, 300, 0, 0, {[31] = 3}};
+    m->kind[0] = (ebb_report_kind){name, false, 10, 1000, 5, 0, {[4] = 10}, 0};
+    m->kind[1] = (ebb_report_kind){"malloc", true, 3, 300, 0, 0, {[31] = 3}, 1};
     m->site[0] = (ebb_site){m->stack[0], m->stack, 3, 0, 7, 900, 2, 0, 4, 400, 12345};
     m->site[1] = (ebb_site){m->other[0], m->other, 1, 1, 3, 300, 0, 0, 1, 100, 0};
     m->site[2] = (ebb_site){m->other[0], NULL, 0, 0, 3, 100, 0, 0, 0, 0, 0};

@@ -138,7 +138,10 @@ Test(debug, what_is_wrong_is_named)
                                            {"level=some", "level is one of"},
                                            {"colour=red", "there are format"},
                                            {"format=pprof", "nothing is tracked"},
-                                           {"format=openmetrics&seconds=1", "of now"}};
+                                           {"format=openmetrics&seconds=1", "of now"},
+                                           {"format=json&level=full", "seconds"},
+                                           {"format=text&bytes=4096", "seconds"},
+                                           {"seconds=1&level=sites&bytes=1", "of a sample"}};
     ebb_arena *a = ebb_arena_create(NULL);
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         ebb_debug_reply r = ask(a, wrong[i][0]);
@@ -164,7 +167,10 @@ Test(debug, what_comes_meanwhile_is_shown)
     ebb_debug_reply end = ebb_debug_finish(&r, a); /* before it is due */
     cr_assert(end.status == 200 && end.due_ns == 0);
     cr_assert(says(&end, " 12345\n"), "%s", end.body.ptr);
-    cr_assert_eq(ebb_debug_finish(&r, a).status, 500);
+    ebb_debug_reply again = ebb_debug_finish(&r, a), at_once = ask(a, "format=text");
+    cr_assert(again.status == 500 && says(&again, "nothing to finish"));
+    again = ebb_debug_finish(&at_once, a);
+    cr_assert(again.status == 500 && says(&again, "nothing to finish"));
     ebb_arena_destroy(&a);
 }
 

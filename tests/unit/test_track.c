@@ -192,6 +192,19 @@ Test(track, a_probability_and_its_seed_can_be_repeated)
     cr_assert(n > 850 && n < 1150, "%u of 2000", n);
 }
 
+Test(track, without_parameters_none_fails)
+{
+    ebb_arena *a = ebb_arena_create(NULL);
+    ebb_fault *f = ebb_fault_begin((ebb_watch){.arena = a}, NULL, NULL), *none = NULL;
+    cr_assert_not_null(f);
+    cr_assert_not_null(ebb_alloc(a, 1));
+    cr_assert(ebb_fault_seen(f) == 1 && ebb_fault_hits(f) == 0);
+    cr_assert(ebb_fault_seen(none) == 0 && ebb_fault_hits(none) == 0);
+    ebb_fault_end(&f);
+    ebb_fault_end(&f);
+    ebb_arena_destroy(&a);
+}
+
 Test(track, a_probability_out_of_range_is_refused)
 {
     const double wrong[] = {-0.1, 1.1, 1e300, -1e300, __builtin_nan(""), __builtin_inf()};
@@ -293,6 +306,28 @@ Test(track, one_thread_is_watched_whatever_the_arena)
     cr_assert_eq(counted(c).count, 5u);
     ebb_tracker_end(&c);
     ebb_arena_destroy(&a);
+}
+
+static void watch_own_thread(void *tracker)
+{
+    *(ebb_tracker **)tracker =
+        ebb_tracker_begin(NULL, (ebb_watch){.this_thread = true}, NULL, NULL);
+    ebb_arena *a = ebb_scope_begin(NULL);
+    ebb_alloc(a, 1);
+    ebb_scope_end(&a);
+}
+
+/* What the library keeps of a thread serves a later one, which is another all the same. */
+Test(track, a_thread_that_is_gone_is_watched_no_more)
+{
+    enum { LATER = 8 };
+    ebb_tracker *c = NULL;
+    ebb_arena *none = NULL;
+    on_thread(watch_own_thread, &c);
+    cr_assert_eq(counted(c).count, 1u);
+    for (int i = 0; i < LATER; i++) on_thread(allocate_there, &none);
+    cr_assert_eq(counted(c).count, 1u);
+    ebb_tracker_end(&c);
 }
 
 Test(track, the_process_is_watched)

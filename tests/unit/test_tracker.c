@@ -129,6 +129,79 @@ Test(tracker, a_difference_is_what_came_between)
     ebb_arena_destroy(&into);
 }
 
+static void reports_no_earlier(const ebb_report *later, const ebb_report *earlier, ebb_arena *into)
+{
+    reports r;
+    reports_start(&r);
+    cr_assert_null(ebb_report_diff(later, earlier, into));
+    cr_assert(reports_one(&r, EBB_MISUSE, "ebb_report_diff", "earlier"));
+    reports_stop();
+}
+
+/* Numbers below zero would be a report of 2^64 allocations, and a kind that is not there be written
+   to. */
+Test(tracker, a_difference_needs_an_earlier_report_of_the_same_tracker)
+{
+    ebb_arena *a = ebb_arena_create(NULL), *into = ebb_arena_create(NULL);
+    ebb_tracker *t = track("one", (ebb_watch){.arena = a}), *other;
+    ebb_report *nothing = report(t, into);
+    ask_little(a);
+    ebb_report *little = report(t, into);
+    other = track("other", (ebb_watch){.arena = a});
+    ask_much(a);
+    ask_much(a);
+    ebb_report *much = report(t, into);
+    reports_no_earlier(nothing, much, into);
+    reports_no_earlier(little, much, into);
+    reports_no_earlier(report(other, into), little, into);
+    ebb_tracker_params full = {.level = EBB_TRACK_FULL};
+    ebb_tracker_end(&other);
+    other = ebb_tracker_begin("full", (ebb_watch){.arena = a}, &full, NULL);
+    reports_no_earlier(much, report(other, into), into);
+    cr_assert_null(ebb_arena_validate(into));
+    ebb_tracker_end(&other);
+    ebb_tracker_end(&t);
+    ebb_arena_destroy(&a);
+    ebb_arena_destroy(&into);
+}
+
+static ebb_profile arenas = EBB_PROFILE("arenas"); /* as what has no profile is called */
+
+/* The later report has a kind of the same name before it. */
+Test(tracker, a_difference_tells_kinds_of_one_name_apart)
+{
+    ebb_arena *into = ebb_arena_create(NULL), *other = ebb_arena_create(NULL);
+    ebb_tracker *t = track("two kinds", (ebb_watch)EBB_WATCH_INIT);
+    ebb_arena *scope = ebb_scope_begin(&arenas);
+    for (int i = 0; i < 4; i++) ask_much(scope);
+    ebb_report *before = report(t, into);
+    ask_much(scope);
+    ask_little(other);
+    ebb_report *d = ebb_report_diff(report(t, into), before, into);
+    cr_assert(d && d->kind_count == 2);
+    cr_assert(d->kind[1].count == 1 && d->kind[1].bytes == 4000);
+    ebb_tracker_end(&t);
+    ebb_scope_end(&scope);
+    ebb_arena_destroy(&other);
+    ebb_arena_destroy(&into);
+}
+
+/* As where there was no memory for one, or the environment asks for none. */
+Test(tracker, no_tracker_has_seen_nothing)
+{
+    ebb_arena *into = ebb_arena_create(NULL);
+    ebb_tracker *none = NULL;
+    ebb_totals totals;
+    memset(&totals, 1, sizeof totals);
+    ebb_tracker_get_totals(none, &totals);
+    cr_assert(totals.count == 0 && totals.by_class[EBB_TRACK_CLASSES - 1] == 0);
+    cr_assert_null(ebb_tracker_report(none, into));
+    const char *over = ebb_tracker_over(none, &(ebb_allowance){.count = 1}, into);
+    cr_assert(over && strstr(over, "no tracker"), "a test must not pass by testing nothing");
+    ebb_tracker_end(&none);
+    ebb_arena_destroy(&into);
+}
+
 __attribute__((noinline)) static void ask_for_copies(ebb_arena *a)
 {
     char text[300];
@@ -313,6 +386,23 @@ Test(tracker, a_text_names_functions_and_lines)
     cr_assert_null(strstr(text, "arena.h"), "%s", text);
     const char *shorter = ebb_report_text(report(t, into), 1, into).ptr;
     cr_assert(!strstr(shorter, "ask_little") && strstr(shorter, "1 more places\n"), "%s", shorter);
+    ebb_tracker_end(&t);
+    ebb_arena_destroy(&a);
+    ebb_arena_destroy(&into);
+}
+
+/* Of eight bits, and what turns the direction of a line, as UTF-8; and what is no UTF-8. */
+Test(tracker, a_text_steers_no_terminal)
+{
+    ebb_arena *a = ebb_arena_create(NULL), *into = ebb_arena_create(NULL);
+    ebb_tracker *t = track("caf\xc3\xa9 \xc2\x9b"
+                           "31m \xe2\x80\xae \x9b"
+                           "2J",
+                           (ebb_watch){.arena = a});
+    const char *text = ebb_report_text(report(t, into), 10, into).ptr;
+    const char *shown = "caf\xc3\xa9 ?31m ? \xef\xbf\xbd"
+                        "2J: 0 allocations";
+    cr_assert_eq(strncmp(text, shown, strlen(shown)), 0, "%s", text);
     ebb_tracker_end(&t);
     ebb_arena_destroy(&a);
     ebb_arena_destroy(&into);
