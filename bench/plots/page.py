@@ -1,11 +1,8 @@
 """One page with all pictures and all tables in it, that asks the network for nothing."""
 import html
-import pathlib
 import re
-import sys
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
-from driver import tables  # noqa: E402
+from driver import tables
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #1f2328; --faint: #656d76; --line: #d0d7de; --back: #fff; --ours: #0f7a45; }

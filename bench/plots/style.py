@@ -20,7 +20,8 @@ def begin(salt):
     """@salt: so that two pictures in one page have no name in common."""
     matplotlib.rcParams.update({
         "svg.hashsalt": f"ebb-{salt}", "svg.fonttype": "none", "font.family": "sans-serif",
-        "font.sans-serif": ["DejaVu Sans", "Verdana"], "font.size": NORMAL, "text.color": INK, "axes.edgecolor": FAINT, "axes.labelcolor": INK, "axes.titlesize": NORMAL,
+        "font.sans-serif": ["DejaVu Sans", "Verdana"], "font.size": NORMAL, "text.color": INK,
+        "axes.edgecolor": FAINT, "axes.labelcolor": INK, "axes.titlesize": NORMAL,
         "axes.titleweight": "bold", "xtick.color": INK, "ytick.color": INK, "xtick.labelsize": SMALL,
         "ytick.labelsize": SMALL, "axes.spines.top": False, "axes.spines.right": False, "axes.spines.left": False,
         "ytick.major.size": 0, "figure.facecolor": "none", "axes.facecolor": "none", "savefig.facecolor": "none",
