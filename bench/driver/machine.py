@@ -63,7 +63,7 @@ def compile_flags(folder):
     return " ".join(dict.fromkeys(keep))
 
 
-def machine(folder):
+def machine(folder, load):
     model = "?"
     for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
         if line.startswith(("model name", "CPU part")):
@@ -71,4 +71,4 @@ def machine(folder):
             break
     return {"cpu": model, "cpus": len(os.sched_getaffinity(0)), "system": f"{os.uname().sysname} {os.uname().release}",
             "compiler": (output(["cc", "--version"]) or "?").splitlines()[0], "flags": compile_flags(folder),
-            "load": os.getloadavg()[0], "when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
+            "load": load, "when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}

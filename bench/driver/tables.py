@@ -114,5 +114,5 @@ def print_head(data):
     print(f"{about['cpu']}, {about['cpus']} CPUs, {about['system']}")
     print(f"{about['compiler']}; {about['flags']}")
     print("; ".join(f"{n} {v}" for n, v in data["versions"].items()))
-    print(f"passes: {data['passes']}; ratios are of the medians, to floor and best peer of the bests; "
+    print(f"passes: {data['passes']}, {data['seconds']} s; ratios are of the medians, to floor and best peer of the bests; "
           "'kept' means made once and emptied")
