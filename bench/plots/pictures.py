@@ -45,7 +45,7 @@ def cache(data, path):
     names = {"numbers, 1 thread": "a hit, numbers, one thread", "numbers, 2 threads": "a hit, numbers, two threads",
              "texts, 1 thread": "a hit, texts, one thread", "texts, 2 threads": "a hit, texts, two threads"}
     return sheet_of_ratios(data, path, ("Cache hits: time beside Ebb's", LEFT),
-                           [("cache", n, t, "ebb") for n, t in names.items()], label=1.6)
+                           [("cache", n, t, "ebb") for n, t in names.items()], label=1.7)
 
 
 def hit_ratios(data, path):
