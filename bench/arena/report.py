@@ -125,7 +125,7 @@ def workloads_of(w, results, links, summary):
         return
     rows = list((scaling_rows if w.scaling else timed_rows)(w, results, links, summary))
     if rows:
-        yield w.name, {"title": f"{w.name}  {w.title}", "unit": w.unit, "rows": rows, "insn_unit": w.insn_unit,
+        yield w.name, {"title": f"{w.name}  {w.title}", "unit": w.unit, "rows": rows, "insn_unit": w.insn_unit, "subject": w.subject,
                        "base": None if w.scaling else goals.FLOOR}
 
 

@@ -3,7 +3,7 @@
 A suite's data is {"workloads": {NAME: workload}, ...}, and what else it has to say (`missing`, `versions`, `notes`,
 and what is its own). A workload is
 
-    {"title", "unit", "rows": [row], "goals": [{"goal", "reached", "measured"}], "base": the row ratios are to}
+    {"title", "unit", "rows": [row], "goals": [{"goal", "reached", "measured"}], "base": the row that ratios are to, "subject": the row it is about}
 
 and a row {"name", "link"?, "median", "best", "p25", "p75", "worst", "samples", ...}, with what was counted beside:
 "insn", "faults", "mallocs", "cold", "steady", "peak", and others, all numbers. Every key but a row's name may be absent.

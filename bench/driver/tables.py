@@ -85,13 +85,22 @@ def print_suite(suite, data):
 # ---- all suites at once: one line for each workload ------------------------------------------------
 
 
-def best_of(rows, ours):
-    rows = [r for r in rows if is_ours(r["name"]) == ours and r["name"] not in REFERENCES and r.get("median")]
-    return min(rows, key=lambda r: r["median"], default=None)
+def best_of(rows):
+    return min((r for r in rows if r.get("median")), key=lambda r: r["median"], default=None)
+
+
+def ours_of(workload):
+    """The row that the workload is about, however it is linked; without one, the best that is ours."""
+    ours = [r for r in workload["rows"] if is_ours(r["name"])]
+    return best_of([r for r in ours if r["name"] in (workload.get("subject"), workload.get("base"))] or ours)
+
+
+def other_of(workload):
+    return best_of([r for r in workload["rows"] if not is_ours(r["name"]) and r["name"] not in REFERENCES])
 
 
 def print_digest(name, workload):
-    ours, other = best_of(workload["rows"], True), best_of(workload["rows"], False)
+    ours, other = ours_of(workload), other_of(workload)
     missed = sum(not v.get("reached") for v in workload.get("goals") or [])
     if ours and other:
         ratio = other["median"] / ours["median"]
