@@ -217,7 +217,6 @@ void threads_measure_scaling(const peer_ops *const *peers, size_t count, size_t 
             c->first[round] = run_alone(workers, c->open, c->ops);
             c->second[round] = run_batches(workers, c->open, c->ops, WORKERS);
         }
-        bench_print_progress((double)(round + 1) / (double)rounds);
     }
     for (size_t i = 0; i < count; i++) scaling_close(&contests[i], workers, rounds);
     for (int i = 0; i < WORKERS; i++) worker_stop(&workers[i]);
@@ -326,7 +325,6 @@ void threads_measure_handoff(const peer_ops *const *peers, size_t count, size_t 
             contest *c = &contests[order[i]];
             c->first[round] = run_handoff(workers, c->open, c->ops);
         }
-        bench_print_progress((double)(round + 1) / (double)rounds);
     }
     for (size_t i = 0; i < count; i++) handoff_close(&contests[i], workers, rounds);
     for (int i = 0; i < WORKERS; i++) worker_stop(&workers[i]);

@@ -2,7 +2,7 @@
  * bench/cache/hits.c: what a hit costs, on one thread and on two at once. Runs alone:
  *
  *     bench-cache-hits              raw samples (bench/harness/harness.h)
- *     --quick, --only WORKLOAD
+ *     --rounds N, --only WORKLOAD
  *
  * 10,000 entries, all there, asked for by Zipf's law with exponent 1; keys are numbers, or texts of
  * 8 to 16 bytes. Ebb's look-ups are made by requests of 16 each, scope and announcement included;
@@ -10,12 +10,12 @@
  */
 #include "hits.h"
 
+#include "../harness/asked.h"
 #include "../harness/two.h"
 
 #include <ebb/cache.h>
 #include <ebb/ebb.h>
 
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -199,7 +199,7 @@ static const workload workloads[] = {
     {"texts, 2 threads", 1, 2},
 };
 
-enum { MOST = 16, ROUNDS = 31, QUICK_ROUNDS = 9 };
+enum { MOST = 16, ROUNDS = 30 };
 static const double BATCH_NS = 4e6; /* once round what is asked for, or more */
 
 static size_t gather(const contestant *from, size_t count, int kind, bench_entry *entries, size_t n)
@@ -227,18 +227,13 @@ static void measure(const workload *w, size_t rounds)
 
 int main(int argc, char **argv)
 {
-    const char *only = "";
-    size_t rounds = ROUNDS;
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--quick") == 0) rounds = QUICK_ROUNDS;
-        else if (strcmp(argv[i], "--only") == 0 && i + 1 < argc) only = argv[++i];
-        else return fprintf(stderr, "bench-cache-hits [--quick] [--only WORKLOAD]\n"), 2;
-    }
+    bench_asked o = {.rounds = ROUNDS};
+    bench_read_asked(&o, argc, argv);
     draw();
     unsigned cpus = bench_cpus();
     bench_two_begin();
     for (size_t i = 0; i < COUNT(workloads); i++)
-        if (strstr(workloads[i].name, only) && (unsigned)workloads[i].threads <= cpus)
-            measure(&workloads[i], rounds);
+        if (bench_is_asked(&o, workloads[i].name) && (unsigned)workloads[i].threads <= cpus)
+            measure(&workloads[i], o.rounds);
     return 0;
 }

@@ -1,11 +1,16 @@
-"""What `./run bench cache` prints: hit ratios of the policies, and what a hit costs.
+"""What `./run bench cache` measures: hit ratios of the policies, and what a hit costs.
 
-The programs print raw results (bench/cache/ratios.c, hits.c); all arithmetic is here.
+The programs print raw results (bench/cache/ratios.c, hits.c); all arithmetic is here. Hit ratios don't vary, so one pass
+has them.
 """
 import json
 import pathlib
 import subprocess
 import sys
+
+from driver.drawing import drawing_python
+from driver.programs import floats, lines_of
+from driver.samples import row_named, verdict
 
 OURS, OPTIMUM = "S3-FIFO", "MIN"
 # In points: how far the default may be behind the best policy of a trace, loops aside.
@@ -13,13 +18,10 @@ REGRET_MEAN, REGRET_WORST = 0.5, 2.5
 # Workload: ns that a hit in Ebb may take.
 HIT_GOALS = {"numbers, 1 thread": 12, "numbers, 2 threads": 23}
 PLOT = pathlib.Path(__file__).with_name("plot.py")
-
-
-def lines_of(command):
-    done = subprocess.run([str(c) for c in command], stdout=subprocess.PIPE, text=True)
-    if done.returncode:
-        sys.exit(f"bench: {pathlib.Path(command[0]).name} failed ({done.returncode})")
-    return [line.split("\t") for line in done.stdout.splitlines()]
+# Of so many rounds, a hit's take one.
+SHARE = 3
+# Where all suites are looked at in two minutes.
+QUICK_SIZE = "5%"
 
 
 # ---- hit ratios ------------------------------------------------------------------------------------
@@ -69,7 +71,7 @@ def judge_ratios(rows, which):
             "reached": ours["mean"] <= REGRET_MEAN and ours["worst"] <= REGRET_WORST}
 
 
-def print_verdict(v):
+def print_regret(v):
     print(f"\nregret, traces {v['set']}, loops aside: points behind the best policy of the trace, mean and worst")
     for name, r in sorted(v["regret"].items(), key=lambda item: item[1]["mean"]):
         print(f"  {name:14} {r['mean']:6.2f} {r['worst']:6.2f}")
@@ -77,78 +79,80 @@ def print_verdict(v):
 
 
 def synthetic(programs, args):
-    command = [programs / "bench-cache-ratios"] + (["--sizes", args.sizes] if args.sizes else [])
-    lines = lines_of(command)
+    sizes = args.sizes or (QUICK_SIZE if args.quick and args.all else None)
+    lines = lines_of([programs / "bench-cache-ratios"] + (["--sizes", sizes] if sizes else []))
     rows = read_ratios(lines)
-    for kind, *f in lines:
-        if kind == "set":
-            print(f"\ntraces {f[0]}: seed {f[1]}; hits in 100 requests")
-            print_ratios([r for r in rows if r["set"] == f[0]])
-    verdicts = [judge_ratios(rows, which) for which in dict.fromkeys(r["set"] for r in rows)]
-    for v in verdicts:
-        print_verdict(v)
-    return rows, verdicts
+    return {"ratios": rows, "seeds": {f[0]: f[1] for kind, *f in lines if kind == "set"},
+            "regret": [judge_ratios(rows, which) for which in dict.fromkeys(r["set"] for r in rows)]}
 
 
 def from_file(programs, args):
-    command = [programs / "bench-cache-ratios", "--trace", args.trace]
-    lines = lines_of(command + (["--sizes", args.sizes] if args.sizes else []))
-    name, requests, keys, size = lines[0][1:]
-    rows = read_ratios(lines)
-    print(f"{name}: {requests} requests of {keys} keys" + (f", {size} bytes" if size != keys else ""))
+    lines = lines_of([programs / "bench-cache-ratios", "--trace", args.trace]
+                     + (["--sizes", args.sizes] if args.sizes else []))
+    return {"file": lines[0][1:], "ratios": read_ratios(lines)}
+
+
+def show_file(data):
+    name, requests, keys, size = data["file"]
+    print(f"\n{name}: {requests} requests of {keys} keys" + (f", {size} bytes" if size != keys else ""))
     print("hits in 100 requests")
-    print_ratios(rows)
+    print_ratios(data["ratios"])
     if size != keys:
         print("\nbytes hit in 100 bytes; with sizes MIN is a guide, no bound")
-        print_ratios(rows, "bytes")
-    return rows
+        print_ratios(data["ratios"], "bytes")
+
+
+def show(data):
+    if "file" in data:
+        show_file(data)
+        return
+    for which, seed in data.get("seeds", {}).items():
+        print(f"\ntraces {which}: seed {seed}; hits in 100 requests")
+        print_ratios([r for r in data["ratios"] if r["set"] == which])
+    for v in data.get("regret", ()):
+        print_regret(v)
 
 
 # ---- figures ---------------------------------------------------------------------------------------
 
 
 def plot(rows, folder):
-    """By a Python that has matplotlib: Debian's package serves the system's, which need not be this one."""
-    for python in (sys.executable, "/usr/bin/python3"):
-        if subprocess.run([python, "-c", "import matplotlib"], stderr=subprocess.DEVNULL).returncode == 0:
-            subprocess.run([python, str(PLOT), folder], input=json.dumps(rows), text=True, check=True)
-            return
-    print("\nno figures: python3-matplotlib is not installed")
+    python = drawing_python() or sys.exit("bench: no figures: python3-matplotlib is not here")
+    subprocess.run([python, str(PLOT), folder], input=json.dumps(rows), text=True, check=True, stdout=sys.stderr)
 
 
 # ---- what a hit costs ------------------------------------------------------------------------------
 
 
 def hits(programs, args, summary):
-    rows = {}
+    workloads = {}
     for only in args.workload or [""]:
-        command = [programs / "bench-cache-hits"] + (["--quick"] if args.quick else [])
+        command = [programs / "bench-cache-hits", "--rounds", max(args.rounds // SHARE, 1)]
         for kind, *f in lines_of(command + (["--only", only] if only else [])):
             if kind == "samples":
-                rows.setdefault(f[0], {})[f[1]] = summary([float(x) for x in f[2].split()])
-    verdicts = []
-    for workload, of in rows.items():
-        print(f"\na hit, {workload}; ns; ratios are of the medians\n{'':28} {'best':>8} {'median':>8} {'x Ebb':>7}")
-        for name, s in sorted(of.items(), key=lambda item: item[1]["median"]):
-            s["over_ebb"] = s["median"] / of["ebb"]["median"]
-            print(f"  {name:26} {s['best']:8.2f} {s['median']:8.2f} {s['over_ebb']:7.2f}")
-        if workload in HIT_GOALS:
-            reached = of["ebb"]["median"] <= HIT_GOALS[workload]
-            verdicts.append({"workload": workload, "ns": HIT_GOALS[workload], "reached": reached})
-            print(f"  goal: at most {HIT_GOALS[workload]} ns: {'reached' if reached else 'MISSED'}")
-    return rows, verdicts
+                w = workloads.setdefault(f[0], {"title": f"a hit, {f[0]}", "unit": "ns", "base": "ebb", "rows": []})
+                w["rows"].append(dict(summary(floats(f[2])), name=f[1]))
+    return workloads
+
+
+def judge(data):
+    for name, workload in data["workloads"].items():
+        workload["rows"].sort(key=lambda row: row["median"])
+        ours, most = row_named(workload, "ebb"), HIT_GOALS.get(name)
+        if most:
+            workload["goals"] = [verdict(f"at most {most} ns", ours["median"] <= most, f"{ours['median']:.1f}")]
 
 
 def run(args, programs, summary):
-    if args.insn:
-        sys.exit("bench: cache has no --insn")
+    data = {"workloads": {}}
     if args.trace:
-        return {"ratios": from_file(programs, args)}
-    data = {}
-    if not args.workload:
-        data["ratios"], data["regret"] = synthetic(programs, args)
+        return {**data, **(from_file(programs, args) if args.first else {})}
+    if args.first and not args.workload:
+        args.label("cache, hit ratios")
+        data.update(synthetic(programs, args))
         if args.plots:
             plot(data["ratios"], args.plots)
     if not args.plots:
-        data["hits"], data["goals"] = hits(programs, args, summary)
+        args.label("cache, a hit")
+        data["workloads"] = hits(programs, args, summary)
     return data

@@ -1,19 +1,18 @@
 /*
  * bench/containers/batch.c: the measuring program of ebb/batch.h.
  *
- *     bench-batch [--table] [--quick] [--only WORKLOAD]
+ *     bench-batch [--rounds N] [--only WORKLOAD]
  *
- * prints raw samples in the harness's format, or with --table a table of them. An operation is one
- * question asked of a column of 100,000 values, of a text of 64 KiB, or of a text of 20 bytes. "scalar"
- * is Ebb's own body in plain C, compiled as the rest.
+ * prints raw samples (bench/harness/harness.h); `./run bench containers` makes tables of them. An
+ * operation is one question asked of a column of 100,000 values, of a text of 64 KiB, or of a text of 20
+ * bytes. "scalar" is Ebb's own body in plain C, compiled as the rest.
  */
 #include "batch.h"
 
-#include "../harness/table.h"
+#include "../harness/asked.h"
 
 #include <ebb/ebb.h>
 
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -253,12 +252,7 @@ static const double ASCII_GOAL_NS = TEXT / 40.0;
 
 static const double TIMES_SCALAR = 4;
 
-typedef struct options {
-    bool table, quick;
-    const char *only;
-} options;
-
-enum { MOST = 8, ROUNDS = 41, QUICK_ROUNDS = 11 };
+enum { MOST = 8, ROUNDS = 40 };
 
 static const double BATCH_NS = 5e5;
 
@@ -272,24 +266,23 @@ static size_t enter(bench_entry *entries, size_t n, const contestant *from, size
     return n;
 }
 
-static void measure(void *arg)
+static void measure(const bench_asked *o)
 {
-    const options *o = arg;
     for (size_t i = 0; i < COUNT(contestants); i++) {
         const char *workload = contestants[i].workload;
         bench_entry entries[MOST] = {{0}};
         if (strcmp(contestants[i].name, "ebb") != 0) continue;
-        if (o->only && !strstr(workload, o->only)) continue;
+        if (!bench_is_asked(o, workload)) continue;
         size_t n = enter(entries, 0, contestants, COUNT(contestants), workload);
 #if BENCH_HAVE_CPP
         n = enter(entries, n, bench_std_contestants, bench_std_count, workload);
 #endif
-        bench_plan plan = {workload, o->quick ? QUICK_ROUNDS : ROUNDS, BATCH_NS};
+        bench_plan plan = {workload, o->rounds, BATCH_NS};
         bench_measure(entries, n, &plan);
     }
 }
 
-static void measure_table(options *o)
+static void print_goals(void)
 {
     const bench_goal goals[] = {
         {"argmax f32", "scalar", TIMES_SCALAR, 0},
@@ -298,24 +291,19 @@ static void measure_table(options *o)
         {"filter f32 1 %", "scalar", TIMES_SCALAR, 0},
         {"UTF-8 ASCII 64 KiB", NULL, 0, ASCII_GOAL_NS},
     };
-    bench_print_table(measure, o, goals, COUNT(goals));
+    bench_print_goals(goals, COUNT(goals));
 }
 
 int main(int argc, char **argv)
 {
-    options o = {false, false, NULL};
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--table") == 0) o.table = true;
-        else if (strcmp(argv[i], "--quick") == 0) o.quick = true;
-        else if (strcmp(argv[i], "--only") == 0 && i + 1 < argc) o.only = argv[++i];
-        else return fprintf(stderr, "bench-batch [--table] [--quick] [--only WORKLOAD]\n"), 2;
-    }
+    bench_asked o = {.rounds = ROUNDS};
+    bench_read_asked(&o, argc, argv);
     fill_columns();
     fill_texts();
     escaped_set = ebb_byteset_of((ebb_str){escaped, sizeof escaped - 1});
     one_set = ebb_byteset_of((ebb_str){"\n", 1});
     bench_pin(0);
-    if (o.table) measure_table(&o);
-    else measure(&o);
+    measure(&o);
+    print_goals();
     return 0;
 }

@@ -1,7 +1,7 @@
 /*
  * bench/containers/map.c: maps against what C and C++ programs use.
  *
- *     bench-map [--table] [--quick] [--only WORKLOAD] [--bytes]
+ *     bench-map [--rounds N] [--only WORKLOAD]      or --bytes
  *
  * A request makes a map, puts 20 keys, looks for 60, two thirds of which are there, and ends it; Ebb's
  * scope is part of it. A table holds 10,000 or 1,000,000 random integers and their values; an operation
@@ -10,7 +10,7 @@
  */
 #include "map.h"
 
-#include "../harness/table.h"
+#include "../harness/asked.h"
 
 #include <ebb/ebb.h>
 
@@ -434,12 +434,8 @@ static const table_peer table_peers[] = {
 
 /* ---- measuring ------------------------------------------------------------------------------- */
 
-typedef struct options {
-    bool table, quick;
-    const char *only;
-} options;
-
-enum { MOST = 16, ROUNDS = 41, QUICK_ROUNDS = 11, HUGE_ROUNDS = 5 };
+/* A huge table takes its turn once in so many rounds. */
+enum { MOST = 16, ROUNDS = 40, HUGE_SHARE = 8 };
 
 static const double BATCH_NS = 5e5;
 
@@ -459,14 +455,9 @@ static size_t enter(bench_entry *entries, size_t n, const request_peer *from, si
     return n;
 }
 
-static bool wanted(const options *o, const char *workload)
+static void measure_requests(const bench_asked *o)
 {
-    return !o->only || strstr(workload, o->only);
-}
-
-static void measure_requests(const options *o)
-{
-    bench_plan plan = {"request, 20 integers", o->quick ? QUICK_ROUNDS : ROUNDS, BATCH_NS};
+    bench_plan plan = {"request, 20 integers", o->rounds, BATCH_NS};
     bench_entry ints[MOST] = {{0}}, strs[MOST] = {{0}};
     size_t n = enter(ints, 0, int_peers, COUNT(int_peers));
     size_t k = enter(strs, 0, str_peers, COUNT(str_peers));
@@ -474,9 +465,9 @@ static void measure_requests(const options *o)
     n = enter(ints, n, bench_int_peers, bench_int_count);
     k = enter(strs, k, bench_str_peers, bench_str_count);
 #endif
-    if (wanted(o, plan.workload)) bench_measure(ints, n, &plan);
+    if (bench_is_asked(o, plan.workload)) bench_measure(ints, n, &plan);
     plan.workload = "request, 20 names";
-    if (wanted(o, plan.workload)) bench_measure(strs, k, &plan);
+    if (bench_is_asked(o, plan.workload)) bench_measure(strs, k, &plan);
 }
 
 /* A table is made and asked everything once a round, in turn with the others; not by the harness, since
@@ -496,12 +487,12 @@ static void ask_all(const table_peer *p, size_t count, double *ns)
     p->done(table);
 }
 
-static void measure_tables(const options *o, const char *label, size_t count, size_t rounds)
+static void measure_tables(const bench_asked *o, const char *label, size_t count, size_t rounds)
 {
     static const char *const asked[QUESTIONS] = {"insert", "hit", "miss", "iterate", "remove"};
     const table_peer *peers[MOST];
     size_t n = 0;
-    if (!wanted(o, label)) return;
+    if (!bench_is_asked(o, label)) return;
     for (size_t i = 0; i < COUNT(table_peers); i++) peers[n++] = &table_peers[i];
 #if BENCH_HAVE_CPP
     for (size_t i = 0; i < bench_table_count; i++) peers[n++] = &bench_table_peers[i];
@@ -523,21 +514,16 @@ static void measure_tables(const options *o, const char *label, size_t count, si
     free(one);
 }
 
-static void measure(void *arg)
-{
-    const options *o = arg;
-    measure_requests(o);
-    measure_tables(o, "10,000", LARGE, o->quick ? QUICK_ROUNDS : ROUNDS);
-    measure_tables(o, "1,000,000", HUGE, HUGE_ROUNDS);
-}
-
-static void measure_table(options *o)
+static void measure(const bench_asked *o)
 {
     const bench_goal goals[] = {
         {"request, 20 integers", NULL, 0, 250},
         {"request, 20 names", NULL, 0, 600},
     };
-    bench_print_table(measure, o, goals, COUNT(goals));
+    measure_requests(o);
+    measure_tables(o, "10,000", LARGE, o->rounds);
+    measure_tables(o, "1,000,000", HUGE, (o->rounds + HUGE_SHARE - 1) / HUGE_SHARE);
+    bench_print_goals(goals, COUNT(goals));
 }
 
 /* What each entry of a full table costs, with all that was outgrown. */
@@ -558,17 +544,9 @@ static int print_bytes(void)
 
 int main(int argc, char **argv)
 {
-    options o = {false, false, NULL};
-    bool bytes = false;
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--table") == 0) o.table = true;
-        else if (strcmp(argv[i], "--quick") == 0) o.quick = true;
-        else if (strcmp(argv[i], "--bytes") == 0) bytes = true;
-        else if (strcmp(argv[i], "--only") == 0 && i + 1 < argc) o.only = argv[++i];
-        else
-            return fprintf(stderr, "bench-map [--table] [--quick] [--bytes] [--only WORKLOAD]\n"),
-                   2;
-    }
+    bench_asked o = {.rounds = ROUNDS};
+    bool bytes = argc == 2 && strcmp(argv[1], "--bytes") == 0;
+    if (!bytes) bench_read_asked(&o, argc, argv);
 #if BENCH_HAVE_APR
     apr_initialize();
     apr_pool_create(&pool, NULL);
@@ -576,7 +554,6 @@ int main(int argc, char **argv)
     fill_inputs();
     bench_pin(0);
     if (bytes) return print_bytes();
-    if (o.table) measure_table(&o);
-    else measure(&o);
+    measure(&o);
     return 0;
 }

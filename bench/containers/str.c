@@ -1,17 +1,17 @@
 /*
  * bench/containers/str.c: strings and builders against what else builds, reads and escapes text.
  *
- *     bench-str [--table] [--quick] [--only WORKLOAD] [--count OPS]
+ *     bench-str [--rounds N] [--only WORKLOAD] [--count OPS]
  *
- * prints raw samples in the harness's format, or with --table a table of them: workload, contestant,
- * median ns, best ns, ratio to Ebb. Under callgrind, --count counts instructions instead.
+ * prints raw samples (bench/harness/harness.h); `./run bench containers` makes tables of them. Under
+ * callgrind, --count counts instructions instead.
  *
  * Each string begins with an empty builder and ends finished, and lives in a scope (Ebb), a fresh or a
  * kept object (the peers, by their quickest way); the operation is one piece, one number, or one text.
  */
 #include "str.h"
 
-#include "../harness/table.h"
+#include "../harness/asked.h"
 
 #include <ebb/ebb.h>
 
@@ -455,7 +455,7 @@ static const contestant contestants[] = {
 #endif
 };
 
-enum { MOST = 16 };
+enum { MOST = 16, ROUNDS = 50 };
 
 static size_t enter(bench_entry *entries, size_t count, const contestant *from, size_t n,
                     enum workload w)
@@ -467,52 +467,38 @@ static size_t enter(bench_entry *entries, size_t count, const contestant *from, 
     return count;
 }
 
-typedef struct options {
-    bool table, quick;
-    const char *only;
-    size_t count;
-} options;
-
-static void measure(void *arg)
+static void measure(const bench_asked *o)
 {
-    const options *o = arg;
     for (enum workload w = 0; w < WORKLOADS; w++) {
         bench_entry entries[MOST] = {{0}};
-        if (o->only && !strstr(names[w], o->only)) continue;
+        if (!bench_is_asked(o, names[w])) continue;
         size_t n = enter(entries, 0, contestants, sizeof contestants / sizeof *contestants, w);
 #if BENCH_HAVE_CPP
         n = enter(entries, n, bench_cpp_contestants, bench_cpp_contestant_count, w);
 #endif
-        bench_plan plan = {names[w], o->quick ? 15 : 51, 1e6};
-        if (o->count) bench_count_instructions(entries, n, names[w], o->count);
+        bench_plan plan = {names[w], o->rounds, 1e6};
+        if (o->count) bench_count_instructions(entries, n, names[w], strtoull(o->count, NULL, 10));
         else bench_measure(entries, n, &plan);
     }
 }
 
-static void measure_table(options *o)
+static void print_goals(void)
 {
     bench_goal reached[WORKLOADS];
     size_t n = 0;
     for (enum workload w = 0; w < WORKLOADS; w++)
         if (goals[w] > 0) reached[n++] = (bench_goal){names[w], NULL, 0, goals[w]};
-    bench_print_table(measure, o, reached, n);
+    bench_print_goals(reached, n);
 }
 
 int main(int argc, char **argv)
 {
-    options o = {false, false, NULL, 0};
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--table") == 0) o.table = true;
-        else if (strcmp(argv[i], "--quick") == 0) o.quick = true;
-        else if (strcmp(argv[i], "--only") == 0 && i + 1 < argc) o.only = argv[++i];
-        else if (strcmp(argv[i], "--count") == 0 && i + 1 < argc)
-            o.count = strtoull(argv[++i], NULL, 10);
-        else return fprintf(stderr, "see the head of bench/containers/str.c\n"), 2;
-    }
+    bench_asked o = {.rounds = ROUNDS};
+    bench_read_asked(&o, argc, argv);
     make_inputs();
     bench_pin(0);
-    if (o.table) measure_table(&o);
-    else measure(&o);
+    measure(&o);
+    print_goals();
     fprintf(stderr, "(%llu)\n", (unsigned long long)bench_sink);
     return 0;
 }

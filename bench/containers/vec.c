@@ -1,7 +1,7 @@
 /*
  * bench/containers/vec.c: vectors, sorts, heaps and queues against what C and C++ programs use.
  *
- *     bench-vec [--table] [--quick] [--only WORKLOAD]
+ *     bench-vec [--rounds N] [--only WORKLOAD]
  *
  * Lists are filled item by item and added up; Ebb makes a scope for every 64 of them, the peers make
  * and free each. Arrays to be sorted are copied first, which is part of the figure for all. Figures
@@ -9,11 +9,10 @@
  */
 #include "vec.h"
 
-#include "../harness/table.h"
+#include "../harness/asked.h"
 
 #include <ebb/ebb.h>
 
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -416,12 +415,7 @@ static const vec_peer peers[] = {
 
 /* ---- measuring ------------------------------------------------------------------------------- */
 
-typedef struct options {
-    bool table, quick;
-    const char *only;
-} options;
-
-enum { MOST = 16, ROUNDS = 41, QUICK_ROUNDS = 11 };
+enum { MOST = 16, ROUNDS = 40 };
 
 static const double BATCH_NS = 5e5;
 
@@ -444,11 +438,11 @@ static size_t enter(bench_entry *entries, size_t n, const char *workload, const 
     return n;
 }
 
-static void measure_workload(const options *o, const char *workload)
+static void measure_workload(const bench_asked *o, const char *workload)
 {
-    bench_plan plan = {workload, o->quick ? QUICK_ROUNDS : ROUNDS, BATCH_NS};
+    bench_plan plan = {workload, o->rounds, BATCH_NS};
     bench_entry entries[MOST] = {{0}};
-    if (o->only && !strstr(workload, o->only)) return;
+    if (!bench_is_asked(o, workload)) return;
     size_t n = enter(entries, 0, workload, peers, COUNT(peers));
 #if BENCH_HAVE_CPP
     n = enter(entries, n, workload, bench_vec_peers, bench_vec_count);
@@ -456,14 +450,14 @@ static void measure_workload(const options *o, const char *workload)
     bench_measure(entries, n, &plan);
 }
 
-static void measure(void *arg)
+static void measure(const bench_asked *o)
 {
     for (size_t i = 0; i < COUNT(peers) && strcmp(peers[i].name, "qsort") != 0; i++)
-        if (strcmp(peers[i].name, "ebb") == 0) measure_workload(arg, peers[i].workload);
+        if (strcmp(peers[i].name, "ebb") == 0) measure_workload(o, peers[i].workload);
     ebb_scope_end(&request);
 }
 
-static void measure_table(options *o)
+static void print_goals(void)
 {
     const bench_goal goals[] = {
         {"1-8 items, 8 inside", "absl", 0.9, 0},
@@ -490,21 +484,16 @@ static void measure_table(options *o)
         {"heap 100,000", "std", 1.0, 0},
         {"queue, 100 in it", "std", 1.0, 0},
     };
-    bench_print_table(measure, o, goals, COUNT(goals));
+    bench_print_goals(goals, COUNT(goals));
 }
 
 int main(int argc, char **argv)
 {
-    options o = {false, false, NULL};
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--table") == 0) o.table = true;
-        else if (strcmp(argv[i], "--quick") == 0) o.quick = true;
-        else if (strcmp(argv[i], "--only") == 0 && i + 1 < argc) o.only = argv[++i];
-        else return fprintf(stderr, "bench-vec [--table] [--quick] [--only WORKLOAD]\n"), 2;
-    }
+    bench_asked o = {.rounds = ROUNDS};
+    bench_read_asked(&o, argc, argv);
     fill_inputs();
     bench_pin(0);
-    if (o.table) measure_table(&o);
-    else measure(&o);
+    measure(&o);
+    print_goals();
     return 0;
 }

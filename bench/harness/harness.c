@@ -113,12 +113,6 @@ void bench_print_samples(const char *workload, const char *name, const double *n
     printf("\n");
 }
 
-void bench_print_progress(double share)
-{
-    printf("progress\t%.4f\n", share);
-    fflush(stdout);
-}
-
 /* ---- timing ---------------------------------------------------------------------------------- */
 
 /* A batch is timed to about this share of its final length before its operations are counted. */
@@ -169,7 +163,6 @@ static void run_rounds(bench_entry *entries, size_t count, const bench_plan *pla
             bench_entry *e = &entries[order[i]];
             e->samples[round] = time_batch(e);
         }
-        bench_print_progress((double)(round + 1) / (double)plan->rounds);
     }
     free(order);
 }
@@ -214,7 +207,6 @@ void bench_count_instructions(bench_entry *entries, size_t count, const char *wo
         CALLGRIND_TOGGLE_COLLECT;
         CALLGRIND_DUMP_STATS_AT(e->name);
         printf("ops\t%s\t%s\t%zu\n", workload, e->name, ops);
-        bench_print_progress((double)(i + 1) / (double)count);
     }
 }
 

@@ -14,7 +14,6 @@
  *     faults    WORKLOAD  NAME  n                 page faults per operation, steady state
  *     mallocs   WORKLOAD  NAME  n                 calls of malloc per operation (counting build only)
  *     ops       WORKLOAD  NAME  n                 operations inside a callgrind dump of that name
- *     progress  0.25
  */
 #ifndef BENCH_HARNESS_H
 #define BENCH_HARNESS_H
@@ -87,7 +86,6 @@ double bench_random_unit(bench_random *r); /* above 0, at most 1 */
 void bench_shuffle(size_t *order, size_t count, bench_random *r);
 
 void bench_print_samples(const char *workload, const char *name, const double *ns, size_t count);
-void bench_print_progress(double share);
 
 /** Allocate or exit: a measuring program without memory has nothing to say. */
 void *bench_need(size_t size);

@@ -75,7 +75,6 @@ void bench_two_measure(bench_entry *entries, size_t n, const bench_plan *plan)
         bench_shuffle(order, n, &random);
         for (size_t i = 0; i < n; i++)
             entries[order[i]].samples[round] = time_both(&entries[order[i]]);
-        bench_print_progress((double)(round + 1) / (double)plan->rounds);
     }
     for (size_t i = 0; i < n; i++)
         bench_print_samples(plan->workload, entries[i].name, entries[i].samples, plan->rounds);

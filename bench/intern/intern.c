@@ -1,9 +1,7 @@
 /*
  * bench/intern/intern.c: texts to symbols, against those who do the same. Runs alone:
  *
- *     bench-intern --table      a table of medians, and which goals were reached
- *     bench-intern              raw samples (bench/harness/harness.h)
- *     --quick, --only WORKLOAD, --count WORKLOAD (under callgrind)
+ *     bench-intern [--rounds N] [--only WORKLOAD] [--count WORKLOAD]      the last one under callgrind
  *
  * Workloads: names of 3 to 30 bytes, asked for by Zipf's law (the k-th most frequent 1/k as often as
  * the first), all of them there: 50,000 on one thread and on two at once (bench/harness/two.h),
@@ -11,14 +9,13 @@
  */
 #include "intern.h"
 
-#include "../harness/table.h"
+#include "../harness/asked.h"
 #include "../harness/two.h"
 
 #include <ebb/ebb.h>
 
 #include <math.h>
 #include <pthread.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -290,7 +287,7 @@ static entrant *enter(const contestant *who, const corpus *c)
     return both;
 }
 
-enum { MOST = 16, ROUNDS = 41, QUICK_ROUNDS = 11, COUNTED = 100000 };
+enum { MOST = 16, ROUNDS = 40, COUNTED = 100000 };
 
 static const double BATCH_NS = 8e6; /* twice round the texts asked for, or more */
 
@@ -305,12 +302,6 @@ static const workload workloads[] = {
     {"hit, 500 names", &few, 1},
     {"hit, 50k, 2 threads", &many, 2},
 };
-
-typedef struct options {
-    bool table, quick;
-    unsigned cpus;
-    const char *only, *count;
-} options;
 
 static size_t gather(const contestant *from, size_t count, const workload *w, bench_entry *entries,
                      size_t n)
@@ -327,7 +318,7 @@ static size_t gather(const contestant *from, size_t count, const workload *w, be
     return n;
 }
 
-static void measure_workload(const workload *w, const options *o)
+static void measure_workload(const workload *w, const bench_asked *o)
 {
     bench_entry entries[MOST] = {{0}};
     size_t n = gather(in_c, COUNT(in_c), w, entries, 0);
@@ -338,46 +329,40 @@ static void measure_workload(const workload *w, const options *o)
         bench_count_instructions(entries, n, w->name, COUNTED);
         return;
     }
-    bench_plan plan = {w->name, o->quick ? QUICK_ROUNDS : ROUNDS, BATCH_NS};
+    bench_plan plan = {w->name, o->rounds, BATCH_NS};
     if (w->threads == 1) bench_measure(entries, n, &plan);
     else bench_two_measure(entries, n, &plan);
 }
 
-static void measure(void *arg)
+static void measure(const bench_asked *o, unsigned cpus)
 {
-    const options *o = arg;
-    const char *only = o->count ? o->count : o->only;
     for (size_t i = 0; i < COUNT(workloads); i++) {
         const workload *w = &workloads[i];
-        if (only && !strstr(w->name, only)) continue;
-        if ((unsigned)w->threads <= o->cpus) measure_workload(w, o);
+        if (!bench_is_asked(o, w->name)) continue;
+        if ((unsigned)w->threads <= cpus) measure_workload(w, o);
     }
 }
 
 /* DESIGN's figures: 22 ns on one thread, 25 on two. */
-static void measure_table(options *o)
+static void print_goals(void)
 {
     const bench_goal goals[] = {
         {"hit, 50k names", NULL, 0, 22},
         {"hit, 50k, 2 threads", NULL, 0, 25},
     };
-    bench_print_table(measure, o, goals, COUNT(goals));
+    bench_print_goals(goals, COUNT(goals));
 }
 
 int main(int argc, char **argv)
 {
-    options o = {.cpus = bench_cpus()};
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--table") == 0) o.table = true;
-        else if (strcmp(argv[i], "--quick") == 0) o.quick = true;
-        else if (strcmp(argv[i], "--only") == 0 && i + 1 < argc) o.only = argv[++i];
-        else if (strcmp(argv[i], "--count") == 0 && i + 1 < argc) o.count = argv[++i];
-        else return fprintf(stderr, "bench-intern [--table] [--quick] [--only WORKLOAD]\n"), 2;
-    }
+    bench_asked o = {.rounds = ROUNDS};
+    unsigned cpus = bench_cpus();
+    bench_read_asked(&o, argc, argv);
+    if (o.count) o.only = o.count;
     draw(&many, NAMES);
     draw(&few, FEW);
     bench_two_begin();
-    if (o.table) measure_table(&o);
-    else measure(&o);
+    measure(&o, cpus);
+    print_goals();
     return 0;
 }

@@ -1,9 +1,7 @@
 /*
  * bench/pool/pool.c: pools of objects and of buffers, against those who do the same. Runs alone:
  *
- *     bench-pool --table        a table of medians, and which goals were reached
- *     bench-pool                raw samples (bench/harness/harness.h)
- *     --quick, --only WORKLOAD, --count WORKLOAD (under callgrind)
+ *     bench-pool [--rounds N] [--only WORKLOAD] [--count WORKLOAD]      the last one under callgrind
  *
  * Objects have 256 bytes; each contestant's pool is warm, and whoever has one writes a word to it.
  * With two threads a figure is the CPU time of both by the number of operations; hand-off is the
@@ -15,7 +13,7 @@
  */
 #include "peers.h"
 
-#include "../harness/table.h"
+#include "../harness/asked.h"
 
 #include <ebb/ebb.h>
 
@@ -334,7 +332,6 @@ static void measure_two(const char *workload, double (*time)(entrant *), size_t 
         bench_shuffle(order, entrant_count, &random);
         for (size_t i = 0; i < entrant_count; i++)
             ns[order[i] * rounds + round] = time(&entrants[order[i]]);
-        bench_print_progress((double)(round + 1) / (double)rounds);
     }
     for (size_t i = 0; i < entrant_count; i++)
         bench_print_samples(workload, entrants[i].who->name, ns + i * rounds, rounds);
@@ -592,6 +589,7 @@ static void run_waiters(const queue_of *q, void *pool, unsigned count, double *r
 
 static void measure_waiters(size_t rounds, unsigned cpus)
 {
+    static const char longest[] = "waiters: longest/median";
     unsigned count = cpus * WAITERS_A_CPU < MOST_WAITERS ? cpus * WAITERS_A_CPU : MOST_WAITERS;
     double *ratio = bench_need(COUNT(queues) * rounds * sizeof *ratio);
     double *wake = bench_need(COUNT(queues) * rounds * sizeof *wake);
@@ -601,8 +599,9 @@ static void measure_waiters(size_t rounds, unsigned cpus)
         for (size_t i = 0; i < COUNT(queues); i++)
             run_waiters(&queues[i], pools[i], count, &ratio[i * rounds + round],
                         &wake[i * rounds + round]);
+    bench_print_unit(longest, "times");
     for (size_t i = 0; i < COUNT(queues); i++)
-        bench_print_samples("waiters: longest/median", queues[i].name, ratio + i * rounds, rounds);
+        bench_print_samples(longest, queues[i].name, ratio + i * rounds, rounds);
     for (size_t i = 0; i < COUNT(queues); i++)
         bench_print_samples("waiters: wake-up", queues[i].name, wake + i * rounds, rounds);
     free(ratio);
@@ -611,35 +610,18 @@ static void measure_waiters(size_t rounds, unsigned cpus)
 
 /* ---- workloads ------------------------------------------------------------------------------- */
 
-enum { ROUNDS = 41, QUICK_ROUNDS = 11, WAIT_ROUNDS = 11, WAIT_QUICK = 3, COUNTED = 100000 };
+enum { ROUNDS = 40, WAIT_SHARE = 4, COUNTED = 100000 };
 static const double BATCH_NS = 2e6;
 
-typedef struct options {
-    bool table, quick;
-    unsigned cpus;
-    const char *only, *count;
-} options;
-
-static size_t rounds_of(const options *o)
+static void run_entries(const char *workload, bench_entry *entries, size_t n, const bench_asked *o)
 {
-    return o->quick ? QUICK_ROUNDS : ROUNDS;
-}
-
-static bool is_asked(const options *o, const char *workload)
-{
-    const char *only = o->count ? o->count : o->only;
-    return !only || strstr(workload, only);
-}
-
-static void run_entries(const char *workload, bench_entry *entries, size_t n, const options *o)
-{
-    bench_plan plan = {workload, rounds_of(o), BATCH_NS};
-    if (!is_asked(o, workload)) return;
+    bench_plan plan = {workload, o->rounds, BATCH_NS};
+    if (!bench_is_asked(o, workload)) return;
     if (o->count) bench_count_instructions(entries, n, workload, COUNTED);
     else bench_measure(entries, n, &plan);
 }
 
-static void measure_alone(const options *o)
+static void measure_alone(const bench_asked *o)
 {
     bench_entry pair[MOST] = {{0}}, burst[MOST] = {{0}};
     for (size_t i = 0; i < entrant_count; i++) {
@@ -653,7 +635,7 @@ static void measure_alone(const options *o)
     run_entries("bursts of 32", burst, entrant_count, o);
 }
 
-static void measure_scopes(const options *o)
+static void measure_scopes(const bench_asked *o)
 {
     bench_entry entries[] = {
         {.name = "ebb", .run = ebb_scope_run, .state = ebb_make(), .settle = COUNTED},
@@ -663,7 +645,7 @@ static void measure_scopes(const options *o)
     run_entries("for a scope, by object", entries, COUNT(entries) - (mi_malloc ? 0 : 1), o);
 }
 
-static void measure_buffers(const options *o)
+static void measure_buffers(const bench_asked *o)
 {
     bench_entry entries[MOST] = {
         {.name = "ebb", .run = ebb_buffer_run},
@@ -687,66 +669,50 @@ static void measure_buffers(const options *o)
     run_entries("buffer of 3 x 100 B", entries, n, o);
 }
 
-static void measure_threads(const options *o)
+static void measure_threads(const bench_asked *o, unsigned cpus)
 {
-    if (o->count || o->cpus < TWO) return;
-    if (is_asked(o, "pair, 2 threads")) measure_two("pair, 2 threads", time_both, rounds_of(o));
-    if (is_asked(o, "hand-off")) measure_two("hand-off", time_hand_off, rounds_of(o));
+    if (o->count || cpus < TWO) return;
+    if (bench_is_asked(o, "pair, 2 threads")) measure_two("pair, 2 threads", time_both, o->rounds);
+    if (bench_is_asked(o, "hand-off")) measure_two("hand-off", time_hand_off, o->rounds);
 }
 
-static void measure(void *arg)
+static void measure(const bench_asked *o, unsigned cpus)
 {
-    const options *o = arg;
+    /* Before the first thread is pinned, since its threads inherit that. */
+    if (!o->count && bench_is_asked(o, "waiters"))
+        measure_waiters((o->rounds + WAIT_SHARE - 1) / WAIT_SHARE, cpus);
+    bench_pin(0);
     measure_alone(o);
     measure_scopes(o);
     measure_buffers(o);
-    measure_threads(o);
-}
-
-/* Before the first thread is pinned, since its threads inherit that. */
-static void measure_all_waiters(void *arg)
-{
-    const options *o = arg;
-    if (!o->count && is_asked(o, "waiters"))
-        measure_waiters(o->quick ? WAIT_QUICK : WAIT_ROUNDS, o->cpus);
-}
-
-static void measure_everything(void *arg)
-{
-    measure_all_waiters(arg);
-    bench_pin(0);
-    measure(arg);
+    measure_threads(o, cpus);
 }
 
 int main(int argc, char **argv)
 {
-    options o = {.cpus = bench_cpus()};
+    bench_asked o = {.rounds = ROUNDS};
+    unsigned cpus = bench_cpus();
     const bench_goal goals[] = {{"pair", NULL, 0, 3},
                                 {"pair, 2 threads", NULL, 0, 3},
                                 {"hand-off", NULL, 0, 14},
                                 {"pair", "mimalloc", 1, 0},
                                 {"waiters: wake-up", "apr_reslist", 1, 0}};
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--table") == 0) o.table = true;
-        else if (strcmp(argv[i], "--quick") == 0) o.quick = true;
-        else if (strcmp(argv[i], "--only") == 0 && i + 1 < argc) o.only = argv[++i];
-        else if (strcmp(argv[i], "--count") == 0 && i + 1 < argc) o.count = argv[++i];
-        else return fprintf(stderr, "bench-pool [--table] [--quick] [--only WORKLOAD]\n"), 2;
-    }
+    bench_read_asked(&o, argc, argv);
+    if (o.count) o.only = o.count;
 #if BENCH_HAVE_GLIB
-    fprintf(stderr, "GLib %u.%u.%u: GSlice %s\n", glib_major_version, glib_minor_version,
-            glib_micro_version,
-            glib_minor_version < 76 ? "has magazines of its own" : "forwards to malloc");
+    printf("note\tGLib %u.%u.%u: GSlice %s\n", glib_major_version, glib_minor_version,
+           glib_micro_version,
+           glib_minor_version < 76 ? "has magazines of its own" : "forwards to malloc");
 #endif
     pthread_t second;
-    if (o.cpus > 1 && pthread_create(&second, NULL, assist, NULL)) return 1;
+    if (cpus > 1 && pthread_create(&second, NULL, assist, NULL)) return 1;
     for (size_t i = 0; i < COUNT(peers); i++) enter(&peers[i]);
 #if BENCH_HAVE_DPDK
     enter(&bench_dpdk);
 #else
-    fprintf(stderr, "not here: DPDK mempool (built without libdpdk)\n");
+    printf("missing\tDPDK mempool\tbuilt without libdpdk\n");
 #endif
-    if (o.table) bench_print_table(measure_everything, &o, goals, COUNT(goals));
-    else measure_everything(&o);
+    measure(&o, cpus);
+    bench_print_goals(goals, COUNT(goals));
     return 0;
 }

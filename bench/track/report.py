@@ -1,4 +1,4 @@
-"""What `./run bench track` prints: what tracking costs an allocation, a stack, and a whole program.
+"""What `./run bench track` measures: what tracking costs an allocation, a stack, and a whole program.
 
 The programs print raw results (bench/track/track.c, program.c); all arithmetic is here.
 """
@@ -13,98 +13,73 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import server
+from driver.programs import floats, instructions, lines_of
+from driver.samples import row_named, verdict
 
+NEEDS = ("libebb-malloc.so", "examples/vmd/vmd")
 # Allocations in one operation.
 LOOPS = {"W1": 1000, "W2": 200, "W3": 8}
 TITLES = {"W1": "16-byte allocations, reset every 1000", "W2": "a scope of 200 mixed sizes", "W3": "a scope of 8 x 32 B"}
 # Workload, contestant: ns that one may take on top of "off", or in all.
 MORE_GOALS = {("W1", "sites"): 10}
 GOALS = {("stack", "ebb"): 25}
-# Requests are so many that the program takes about a second, or a tenth of one.
-SIZES = {True: {"requests": 5000, "rounds": 3, "slow_rounds": 1}, False: {"requests": 70000, "rounds": 11, "slow_rounds": 3}}
+# Requests are so many that the program takes about a second, or a tenth of one; rounds are those of a pass.
+SIZES = {True: {"requests": 5000, "rounds": 3, "slow_rounds": 1},
+         False: {"requests": 70000, "rounds": 4, "slow_rounds": 1}}
 # Instructions that differ by less than this share are the same: profiles look at a scope now and then.
 SAME = 0.01
+PROCESSES = "of a whole program, CPU is that of all processes, the peak that of its own: heaptrack has another"
 NOT_HERE = 3  # exit status: libebb-malloc is not seen
-
-
-def lines_of(command):
-    done = subprocess.run([str(c) for c in command], stdout=subprocess.PIPE, text=True)
-    if done.returncode:
-        sys.exit(f"bench: {pathlib.Path(str(command[0])).name} failed ({done.returncode})")
-    return [line.split("\t") for line in done.stdout.splitlines()]
-
-
-def print_rows(title, unit, rows, base, columns=()):
-    """rows: {name: summary}; ratios are of the medians, to the row called `base`."""
-    print(f"\n{title}; {unit}\n{'':24} {'median':>9} {'best':>9} {'p25 - p75':>19} {'x ' + base[:9]:>10}"
-          + "".join(f" {name:>12}" for name, _ in columns))
-    for name, s in rows.items():
-        ratio = f"{s['median'] / rows[base]['median']:10.2f}" if base in rows else " " * 10
-        print(f"  {name:22} {s['median']:9.3f} {s['best']:9.3f} {s['p25']:9.3f} -{s['p75']:8.3f} {ratio}"
-              + "".join(f" {cell(s):>12}" for _, cell in columns))
 
 
 # ---- an allocation, a stack ------------------------------------------------------------------------
 
 
-def judge(workload, rows):
-    verdicts = []
+def judge_loop(workload, rows):
     for (of, name), most in [*MORE_GOALS.items(), *GOALS.items()]:
-        if of != workload or name not in rows:
+        row = row_named(rows, name)
+        if of != workload or not row:
             continue
-        ns = rows[name]["median"] - (rows["off"]["median"] if (of, name) in MORE_GOALS else 0)
-        more = " more than off" if (of, name) in MORE_GOALS else ""
-        verdicts.append({"workload": of, "name": name, "ns": ns, "most": most, "reached": ns <= most})
-        print(f"  goal: {name} at most {most} ns{more}: {'reached' if ns <= most else 'MISSED'} ({ns:.1f})")
-    return verdicts
+        more = (of, name) in MORE_GOALS
+        ns = row["median"] - (row_named(rows, "off")["median"] if more else 0)
+        yield verdict(f"{name} at most {most} ns{' more than off' if more else ''}", ns <= most, f"{ns:.1f}")
 
 
-def timed(programs, args, summary, only):
-    data, verdicts, missing, frames = {}, [], [], []
-    command = [programs / "bench-track", args.rounds * args.slices] + ([only] if only else [])
-    for kind, *f in lines_of(command):
+def loop_of(name):
+    if name == "stack":
+        return {"title": "a stack of 20 frames", "unit": "ns", "base": "floor", "rows": []}
+    return {"title": f"{name}  {TITLES[name]}", "unit": "ns per allocation", "base": "off", "rows": [],
+            "insn_unit": "allocation"}
+
+
+def timed(programs, args, summary, only, data):
+    for kind, *f in lines_of([programs / "bench-track", args.rounds] + ([only] if only else [])):
         if kind == "samples":
-            per = LOOPS.get(f[0], 1)
-            data.setdefault(f[0], {})[f[1]] = summary([float(x) / per for x in f[2].split()])
+            w = data["workloads"].setdefault(f[0], loop_of(f[0]))
+            w["rows"].append(dict(summary([x / LOOPS.get(f[0], 1) for x in floats(f[2])]), name=f[1]))
         elif kind == "missing":
-            missing.append(f"  not here: {f[0]} ({f[1]})")
+            data["missing"][f[0]] = f[1]
         elif kind == "frames":
-            frames.append(f"  {f[0]} found no more than {f[1]} frames of 20")
-    for workload, rows in data.items():
-        stack = workload == "stack"
-        print_rows("a stack of 20 frames" if stack else f"{workload}  {TITLES[workload]}",
-                   "ns" if stack else "ns per allocation", rows, "floor" if stack else "off")
-        if stack:
-            print("\n".join(missing + frames))
-        verdicts += judge(workload, rows)
-    return data, verdicts
+            data["notes"][f"{f[0]} found no more than {f[1]} frames of 20"] = ""
 
 
-def instructions(programs, workload):
-    """By the contestant's name, per allocation."""
-    counts = {}
-    with tempfile.TemporaryDirectory() as folder:
-        command = ["valgrind", "-q", "--tool=callgrind", "--collect-atstart=no", f"--callgrind-out-file={folder}/out",
-                   programs / "bench-track", "--count", workload]
-        ops = {f[1]: float(f[2]) for kind, *f in lines_of(command) if kind == "ops"}
-        for path in pathlib.Path(folder).glob("out.*"):
-            lines = path.read_text(errors="replace").splitlines()
-            name = [x.split(":", 3)[3].strip() for x in lines if x.startswith("desc: Trigger: Client Request:")]
-            total = [int(x.split()[1]) for x in lines if x.startswith("totals:")]
-            if name and total and name[0] in ops:
-                counts[name[0]] = total[0] / ops[name[0]] / LOOPS[workload]
-    return {name: counts[name] for name in ops}
+def count(programs, loops, data):
+    """Beside the times, and whether as many are taken after a tracker has ended as before."""
+    for w in loops:
+        counts = {name: n / LOOPS[w] for name, n in instructions([programs / "bench-track", "--count", w]).items()}
+        for row in data["workloads"][w]["rows"]:
+            row["insn"] = counts.get("never" if row["name"] == "off" else row["name"])
+        data["again"][w] = [counts["never"], counts["off again"]]
 
 
-def count(programs, workloads):
-    counts = {w: instructions(programs, w) for w in workloads}
-    print("\ninstructions per allocation, by callgrind")
-    for w, of in counts.items():
-        print(f"  {w}   " + "   ".join(f"{name} {n:.1f}" for name, n in of.items()))
-    for w, of in counts.items():
-        same = abs(of["off again"] - of["never"]) <= SAME * of["never"]
-        print(f"  goal: {w} takes as many after a tracker has ended as before: {'reached' if same else 'MISSED'}")
-    return counts
+def judge(data):
+    for name, w in data["workloads"].items():
+        w["goals"] = list(judge_loop(name, w))
+        if name in data.get("again", {}):
+            before, after = data["again"][name]
+            w["goals"].append(verdict("as many instructions after a tracker has ended as before",
+                                      abs(after - before) <= SAME * before, f"{after:.1f}, {before:.1f}"))
+    server.judge(data)
 
 
 # ---- a whole program -------------------------------------------------------------------------------
@@ -163,32 +138,25 @@ def run_all(all_ways, program, size):
                 sys.exit(f"bench: {way.name} gave another answer:\n{said}")
 
 
-def print_ways(all_ways, summary):
-    data = {}
-    for base in ("Ebb", "malloc"):
-        rows = {}
-        for w in all_ways:
-            if (w.memory == "ebb") != (base == "Ebb") or not w.runs:
-                continue
-            rows[w.name] = dict(summary([r["wall"] for r in w.runs]), cpu=summary([r["cpu"] for r in w.runs])["median"],
-                                rss=max(r["rss"] for r in w.runs))
-        cpu = rows[base]["cpu"]
-        print_rows(f"a whole program, on {base}", "seconds", rows, base,
-                   (("CPU x", lambda s, c=cpu: f"{s['cpu'] / c:.2f}"), ("peak MiB", lambda s: f"{s['rss']:.1f}")))
-        data[base] = rows
+def rows_of(all_ways, base, summary):
+    rows = []
     for w in all_ways:
-        if w.missing:
-            print(f"  not here: {w.name}")
-    print("  CPU is that of all processes, the peak that of the program's: heaptrack's other process has one of its own")
-    return data
+        if (w.memory == "ebb") == (base == "Ebb") and w.runs:
+            cpu = summary([r["cpu"] for r in w.runs])["median"]
+            peak = max(r["rss"] for r in w.runs)
+            rows.append(dict(summary([r["wall"] for r in w.runs]), name=w.name, cpu_s=cpu, peak_mib=peak))
+    return rows
 
 
-def whole_program(programs, args, summary):
-    size = SIZES[args.quick]
+def whole_program(programs, args, summary, data):
     with tempfile.TemporaryDirectory() as folder:
         all_ways = list(ways(folder, programs.parent.parent / "libebb-malloc.so"))
-        run_all(all_ways, programs / "bench-track-program", size)
-    return print_ways(all_ways, summary)
+        run_all(all_ways, programs / "bench-track-program", SIZES[args.quick])
+    for base in ("Ebb", "malloc"):
+        data["workloads"][f"program, {base}"] = {"title": f"a whole program, on {base}", "unit": "seconds", "base": base,
+                                                 "rows": rows_of(all_ways, base, summary)}
+    data["missing"].update({w.name: "" for w in all_ways if w.missing})
+    data["notes"][PROCESSES] = ""
 
 
 # ---- all of it -------------------------------------------------------------------------------------
@@ -196,15 +164,17 @@ def whole_program(programs, args, summary):
 
 def run(args, programs, summary):
     wanted = args.workload or [*LOOPS, "stack", "program", "server"]
-    data = {"goals": []}
+    data = {"workloads": {}, "missing": {}, "notes": {}, "again": {}}
     for only in [None] if not args.workload else [w for w in wanted if w not in ("program", "server")]:
-        timings, verdicts = timed(programs, args, summary, only)
-        data.update(timings)
-        data["goals"] += verdicts
-    if args.insn:
-        data["instructions"] = count(programs, [w for w in wanted if w in LOOPS])
+        args.label(f"track {only or 'levels'}")
+        timed(programs, args, summary, only, data)
+    if args.insn and args.first:
+        args.label("track, instructions")
+        count(programs, [w for w in wanted if w in LOOPS], data)
     if "program" in wanted:
-        data["program"] = whole_program(programs, args, summary)
+        args.label("track, a whole program")
+        whole_program(programs, args, summary, data)
     if "server" in wanted:
-        data["server"] = server.run(args.quick)
+        args.label("track, a server under load")
+        server.run(args.quick, programs.parent.parent, summary, data)
     return data

@@ -1,0 +1,1 @@
+"""What `bench/run` is made of: building, running programs, taking turns, arithmetic, tables."""
