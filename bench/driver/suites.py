@@ -28,14 +28,14 @@ from . import sampled, samples
 from .building import ROOT
 from .progress import Progress
 
-NAMES = ("workloads", "arena", "containers", "intern", "pool", "cache", "track")
+NAMES = ("workloads", "handlers", "arena", "containers", "intern", "pool", "cache", "track")
 # Programs, and of how many rounds theirs take one.
 SAMPLED = {"containers": (("bench-map", "bench-str", "bench-vec", "bench-batch"), 3),
            "intern": (("bench-intern",), 3),
            "pool": (("bench-pool",), 3)}
 # Expected seconds of a quick and of a full pass; what the first pass really took is expected of the others.
 SECONDS = {"arena": (15, 60), "containers": (6, 14), "intern": (4, 10), "pool": (6, 14), "cache": (10, 30),
-           "track": (25, 180), "workloads": (15, 60)}
+           "track": (25, 180), "workloads": (15, 60), "handlers": (12, 45)}
 # A pass is not begun that would end later than this many seconds after the first began.
 LIMIT = 25 * 60
 
