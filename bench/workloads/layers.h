@@ -25,6 +25,7 @@ EBB_WORDS_DECLARE(peer_words, 0x1000, PEER_WORDS);
 extern ebb_symtab *layers_names;
 
 /* Each false: no memory. */
+bool layers_names_make(void);
 bool layers_proposals_make(void);
 bool layers_schedule_make(void);
 
