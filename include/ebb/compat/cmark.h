@@ -27,8 +27,9 @@
  * Where even the heap has no memory there is nothing that cmark could be given. Then, and only
  * then, this leaves across cmark's frames by ebb_raise(current scope, EBB_E_MEMORY): cmark has no
  * locks and no state besides its memory. Without an ebb_try around it, that is misuse, which ends
- * the process as cmark itself would have; and so does this where no scope is current. (cmark also ends it where one of its buffers passes 1
- * GiB, whatever the allocator; texts below 128 MiB can't come to that.)
+ * the process as cmark itself would have; and so does this where no scope is current. (cmark also
+ * ends it where one of its buffers passes 1 GiB, whatever the allocator; texts below 128 MiB can't
+ * come to that.)
  */
 #ifndef EBB_COMPAT_CMARK_H
 #define EBB_COMPAT_CMARK_H
@@ -58,8 +59,8 @@ static inline ebb__cmark_block *ebb__cmark_outside(ebb_arena *a, size_t size)
     return (ebb__cmark_block *)p;
 }
 
-/* What is larger is used again when it is freed: texts that grew. Of the rest, nodes and such, there
-   are many, and most live as long as the document. */
+/* What is larger is used again when it is freed: texts that grew. Of the rest, nodes and such,
+   there are many, and most live as long as the document. */
 enum { EBB__CMARK_LARGE = 256 };
 
 static inline void *ebb__cmark_make(size_t size)
@@ -87,8 +88,8 @@ static inline void *ebb__cmark_calloc(size_t count, size_t size)
 /* Another scope than the current one may be another thread's: its blocks wait for its end. */
 static inline void ebb__cmark_free(void *ptr)
 {
-    ebb__cmark_block *b = (ebb__cmark_block *)ptr - 1;
     if (!ptr) return;
+    ebb__cmark_block *b = (ebb__cmark_block *)ptr - 1;
     if (!b->owner) free(b);
     else if (b->size >= EBB__CMARK_LARGE && b->owner == ebb_scope_current())
         ebb_hook_sized(b->owner, b, b->size, 0);
@@ -96,8 +97,7 @@ static inline void ebb__cmark_free(void *ptr)
 
 static inline void *ebb__cmark_realloc(void *ptr, size_t size)
 {
-    ebb__cmark_block *b = (ebb__cmark_block *)ptr - 1;
-    size_t old = ptr ? b->size - sizeof *b : 0;
+    size_t old = ptr ? ((ebb__cmark_block *)ptr - 1)->size - sizeof(ebb__cmark_block) : 0;
     void *to = ebb__cmark_make(size);
     if (ptr) memcpy(to, ptr, old < size ? old : size);
     ebb__cmark_free(ptr);
@@ -111,8 +111,8 @@ static inline void *ebb__cmark_realloc(void *ptr, size_t size)
  */
 static inline cmark_mem *ebb_cmark_mem(void)
 {
-    static cmark_mem mem = {ebb__cmark_calloc, ebb__cmark_realloc, ebb__cmark_free};
-    return &mem;
+    static cmark_mem ebb__cmark_mem = {ebb__cmark_calloc, ebb__cmark_realloc, ebb__cmark_free};
+    return &ebb__cmark_mem;
 }
 
 #endif /* EBB_COMPAT_CMARK_H */

@@ -3,7 +3,7 @@
  *
  *     lua_State *L = ebb_lua_newstate(a);   // a fresh state in the request's scope
  *     ...                                   // load, lua_pcall: as ever
- *     ebb_scope_end(&a);                    // and the state is gone; lua_close is allowed, not needed
+ *     ebb_scope_end(&a);                    // and the state is gone; lua_close is not needed
  *
  * What the state's collector frees is used again by the state, so a long script stays within what
  * it needs at a time. Lua says how large its blocks are, so none carries a header.
