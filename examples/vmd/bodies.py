@@ -187,7 +187,7 @@ def hostile():
         ("a loop without end", "while true do end", [FOR_EVER]),
         ("one while placing", CHOOSES % "(function() while true do end end)()", [FOR_EVER]),
         ("one that catches its end", "while true do pcall(function() while true do end end) end", [FOR_EVER]),
-        ("one that catches errors", "while true do pcall(error) end", [FOR_EVER]),
+        ("one that catches errors", "while true do pcall(error) for i = 1, 100 do end end", [FOR_EVER]),
         ("pcall of pcall", "local function f() pcall(f) while true do end end f()", [FOR_EVER]),
         ("a table without end", "local t = {} while true do t[#t + 1] = {} end", [TOO_MUCH]),
         ("one that catches that", "while true do local t = {} pcall(function() while true do t[#t + 1] = {} end end) end",

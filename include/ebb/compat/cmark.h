@@ -42,41 +42,38 @@
 #include "../scope.h"
 #include "malloc.h"
 
-typedef struct ebb__cmark_block {
-    size_t size;      /* with this */
-    ebb_arena *owner; /* NULL: the heap's */
-} ebb__cmark_block;
-
-/* The scope can give no more, or there is none. */
-static inline ebb__cmark_block *ebb__cmark_outside(ebb_arena *a, size_t size)
-{
-    void *p = a ? ebb_hook_malloc(size) : NULL; /* so that it has failed, if it has no more */
-    ebb_arena *owner = p ? a : NULL;
-    if (!p) p = malloc(size);
-    if (!p && a) ebb_raise(a, EBB_E_MEMORY);
-    if (!p) abort();
-    ((ebb__cmark_block *)p)->owner = owner;
-    return (ebb__cmark_block *)p;
-}
+/* Before each block one word: how many bytes it has with this, and whether they are the heap's.
+   What cmark keeps in blocks is pointers and integers, which need no more alignment than that. */
+typedef size_t ebb__cmark_head;
+#define EBB__CMARK_HEAP (~(SIZE_MAX >> 1))
 
 /* What is larger is used again when it is freed: texts that grew. Of the rest, nodes and such,
    there are many, and most live as long as the document. */
-enum { EBB__CMARK_LARGE = 256 };
+#define EBB__CMARK_LARGE 256
+
+/* The scope can give no more, or there is none. */
+static inline ebb__cmark_head *ebb__cmark_outside(ebb_arena *a, size_t size)
+{
+    void *p = a ? ebb_hook_malloc(size) : NULL; /* so that it has failed, if it has no more */
+    size_t heap = p ? 0 : EBB__CMARK_HEAP;
+    if (!p) p = malloc(size);
+    if (!p && a) ebb_raise(a, EBB_E_MEMORY);
+    if (!p) abort();
+    *(ebb__cmark_head *)p = size | heap;
+    return (ebb__cmark_head *)p;
+}
 
 static inline void *ebb__cmark_make(size_t size)
 {
     ebb_arena *a = ebb_scope_current();
-    size_t whole = size + sizeof(ebb__cmark_block);
+    size_t whole = size + sizeof(ebb__cmark_head);
     void *p = NULL;
     if (whole < size) whole = PTRDIFF_MAX;
-    if (a)
-        p = whole < EBB__CMARK_LARGE ? ebb_alloc_optional(a, whole)
-                                     : ebb_hook_sized(a, NULL, 0, whole);
-    ebb__cmark_block *b = (ebb__cmark_block *)p;
-    if (EBB_LIKELY(b != NULL)) b->owner = a;
-    else b = ebb__cmark_outside(a, whole);
-    b->size = whole;
-    return b + 1;
+    if (a && whole < EBB__CMARK_LARGE) p = ebb__bump(a, whole, sizeof(ebb__cmark_head));
+    if (a && !p) p = ebb_hook_sized(a, NULL, 0, whole);
+    if (!EBB_LIKELY(p != NULL)) return ebb__cmark_outside(a, whole) + 1;
+    *(ebb__cmark_head *)p = whole;
+    return (ebb__cmark_head *)p + 1;
 }
 
 static inline void *ebb__cmark_calloc(size_t count, size_t size)
@@ -89,15 +86,19 @@ static inline void *ebb__cmark_calloc(size_t count, size_t size)
 static inline void ebb__cmark_free(void *ptr)
 {
     if (!ptr) return;
-    ebb__cmark_block *b = (ebb__cmark_block *)ptr - 1;
-    if (!b->owner) free(b);
-    else if (b->size >= EBB__CMARK_LARGE && b->owner == ebb_scope_current())
-        ebb_hook_sized(b->owner, b, b->size, 0);
+    ebb__cmark_head *head = (ebb__cmark_head *)ptr - 1;
+    ebb_arena *a = NULL;
+    if (*head & EBB__CMARK_HEAP) {
+        free(head);
+    } else if (*head >= EBB__CMARK_LARGE) {
+        a = ebb_arena_of(head);
+        if (a && a == ebb_scope_current()) ebb_hook_sized(a, head, *head, 0);
+    }
 }
 
 static inline void *ebb__cmark_realloc(void *ptr, size_t size)
 {
-    size_t old = ptr ? ((ebb__cmark_block *)ptr - 1)->size - sizeof(ebb__cmark_block) : 0;
+    size_t old = ptr ? (((ebb__cmark_head *)ptr)[-1] & ~EBB__CMARK_HEAP) - sizeof(size_t) : 0;
     void *to = ebb__cmark_make(size);
     if (ptr) memcpy(to, ptr, old < size ? old : size);
     ebb__cmark_free(ptr);
