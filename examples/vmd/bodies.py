@@ -197,7 +197,8 @@ def hostile():
         ("one that catches that", "while true do pcall(string.rep, ('x'):rep(1024), 65536) end", [TOO_MUCH]),
         ("a string of nothing, for ever", "return (''):rep(1 << 50)", ["at most 65536 times"]),
         ("recursion without end", "local function f(n) return 1 + f(n + 1) end return f(1)", [TOO_MUCH]),
-        ("long instructions", "local s = ('x'):rep(3000):rep(100) while true do local t = s .. 'x' end", [TOO_LONG]),
+        ("long instructions", "local s = ('x'):rep(3000) local a, b = s:rep(100), s:rep(100)\n"
+         "while true do local same = a == b end", [TOO_LONG]),
         ("a table that says it is long", "local t = {%s} table.insert(t, 1, 1)" % ", ".join(
             f"[{1 << i}] = 1" for i in range(53)), ["at most 65536 entries"]),
         ("a pattern", "return ('a'):rep(40):match(('a?'):rep(40))", ["nil value (method 'match')"]),
