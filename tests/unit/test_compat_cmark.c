@@ -171,7 +171,7 @@ static int ask_for_too_much(ebb_arena *a, void *arg)
     char *p = ebb_cmark_mem()->calloc(1, 100);
     p[99] = 1;
     *(bool *)arg = true;
-    p = ebb_cmark_mem()->realloc(p, SIZE_MAX / 2);
+    p = ebb_cmark_mem()->realloc(p, SIZE_MAX / 4);
     *p = 1; /* never reached */
     return 7;
 }
