@@ -258,6 +258,39 @@ Test(compat_lua, so_they_do_while_tracked)
     }
 }
 
+typedef struct handed {
+    ebb_arena *arena;
+    void *ptr, *later;
+} handed;
+
+static void free_elsewhere(void *arg)
+{
+    handed *h = arg;
+    ebb_scope_attach(h->arena);
+    h->later = ebb_hook_sized(h->arena, NULL, 0, 40); /* nobody wants to hear of it */
+    ebb_hook_sized(h->arena, h->later, 40, 0);
+    ebb_hook_sized(h->arena, h->ptr, 100, 0); /* of this somebody does */
+}
+
+Test(compat_lua, who_follows_a_thread_hears_of_what_others_free)
+{
+    const ebb_tracker_params how = {.level = EBB_TRACK_FULL};
+    ebb_arena *a = ebb_arena_create(NULL);
+    ebb_hook_sized(a, ebb_hook_sized(a, NULL, 0, 40), 40, 0); /* from now on there are lists */
+    ebb_tracker *t = ebb_tracker_begin("mine", (ebb_watch){.this_thread = true}, &how, NULL);
+    handed h = {.arena = a, .ptr = ebb_hook_sized(a, NULL, 0, 100)};
+    ebb_totals seen;
+    ebb_tracker_get_totals(t, &seen);
+    cr_assert(h.ptr && seen.live_count == 1);
+    on_thread(free_elsewhere, &h);
+    cr_assert_not_null(h.later);
+    ebb_tracker_get_totals(t, &seen);
+    cr_assert_eq(seen.live_count, 0u);
+    ebb_tracker_end(&t);
+    ebb_scope_attach(a);
+    ebb_arena_destroy(&a);
+}
+
 Test(compat_lua, so_they_do_under_strict_checks)
 {
     ebb_checks_set(EBB_CHECKS_STRICT);
