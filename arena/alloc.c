@@ -189,11 +189,11 @@ void ebb__sample_other(ebb_arena *a, size_t size, const void *site)
 }
 
 /* A block of its own, all of it, whatever room there is in the window, which is open. */
-void *ebb__obtain_block(ebb_arena *a, size_t size, size_t *ret_size)
+void *ebb__obtain_block(ebb_arena *a, size_t size, size_t *ret_size, enum mode mode)
 {
     ebb_status why = EBB_E_MEMORY;
     void *p = size <= PTRDIFF_MAX / 2 ? large(a, size, EBB_ALIGN_DEFAULT, &why) : NULL;
-    if (!p) return ebb__fail(a, why, MODE_JUMP);
+    if (!p) return ebb__fail(a, why, mode);
     *ret_size = ebb__usable(a, p, size);
     return p;
 }

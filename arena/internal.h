@@ -610,8 +610,53 @@ void *ebb__bin_take(ebb_arena *a, size_t size, size_t *ret_size);
 void ebb__bin_give(ebb_arena *a, void *ptr, size_t size);
 size_t ebb__bins_bytes(const ebb_arena *a);
 const char *ebb__bins_check(const ebb_arena *a);
-void *ebb__obtain_block(ebb_arena *a, size_t size, size_t *ret_size);
+bool ebb__list_give(ebb_arena *a, void *ptr, unsigned list, size_t size);
+void *ebb__obtain_block(ebb_arena *a, size_t size, size_t *ret_size, enum mode mode);
 void *ebb__obtain_record(ebb_arena *a, size_t size);
+
+/* Holes in an arena's memory: by size, and in lists of one size each for who says what sizes of
+   its blocks are (compat/sized.c). */
+enum { BINS = 16, LISTS = 43 };
+
+typedef struct hole {
+    struct hole *next;
+    size_t size;
+} hole;
+
+struct bins {
+    hole *bin[BINS];
+    size_t bytes; /* of all of them, and of the lists */
+    hole **list;  /* LISTS of them; NULL: none is used */
+};
+
+static inline bool ebb__uses_bins(const ebb_arena *a)
+{
+    return !(a->bits & STRICT) && EBB__LOAD_RELAXED(&a->w.limit) < EBB__CLOSED_MIN;
+}
+
+/* NULL: there are none. */
+static inline hole **ebb__lists(const ebb_arena *a)
+{
+    return a->ext && a->ext->bins ? a->ext->bins->list : NULL;
+}
+
+/* From a list that is not empty. */
+static inline void *ebb__list_pop(struct bins *b, unsigned list)
+{
+    hole *h = b->list[list];
+    b->list[list] = h->next;
+    b->bytes -= h->size;
+    return h;
+}
+
+static inline void ebb__list_push(struct bins *b, void *ptr, unsigned list, size_t size)
+{
+    hole *h = ptr;
+    h->size = size;
+    h->next = b->list[list];
+    b->list[list] = h;
+    b->bytes += size;
+}
 
 /* window.c */
 /* true: a watcher refuses. *@ret_wanted: one may want to hear of the next, too. */

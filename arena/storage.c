@@ -7,6 +7,10 @@
  * through its ext, and are forgotten when it is reset, rewound or adopted: their blocks, and the
  * bins themselves, may be newer than the mark. A block of its own goes back to the cache instead.
  *
+ * Who tells the size of a block when it is freed (compat/sized.c) needs no search: sizes are
+ * rounded to a few, and the holes of each are a list. From one list to another nothing goes, but
+ * where there would be no memory else.
+ *
  * While the window is closed nothing is taken from a bin, so that whoever closed it sees every
  * allocation; strict arenas use no bins, so that what was outgrown stays poisoned.
  */
@@ -17,7 +21,6 @@
 #include <string.h>
 
 enum {
-    BINS = 16,
     LEAST = 6,     /* log2 of the smallest worth keeping: a cache line */
     FIRST = 1024,  /* bytes worth an ext and bins where there are none yet */
     SEARCHED = 4,  /* blocks of a bin that may be too small, looked at before a larger bin */
@@ -30,16 +33,6 @@ enum {
    keeps what was outgrown, with its pages; see docs/ARCHITECTURE.md. */
 #define WORTH_MOVING ((size_t)64 << 20)
 
-typedef struct hole {
-    struct hole *next;
-    size_t size;
-} hole;
-
-struct bins {
-    hole *bin[BINS];
-    size_t bytes; /* of all of them */
-};
-
 static unsigned log2_of(size_t size)
 {
     return 63 - (unsigned)__builtin_clzll(size);
@@ -50,11 +43,6 @@ static unsigned bin_of(size_t size)
 {
     unsigned i = log2_of(size) - LEAST;
     return i < BINS ? i : BINS - 1;
-}
-
-static bool uses_bins(const ebb_arena *a)
-{
-    return !(a->bits & STRICT) && EBB__LOAD_RELAXED(&a->w.limit) < EBB__CLOSED_MIN;
 }
 
 static struct bins *bins_for(ebb_arena *a, size_t size)
@@ -85,7 +73,7 @@ static hole *take_first_fit(hole **at, size_t size, unsigned looks)
 void *ebb__bin_take(ebb_arena *a, size_t size, size_t *ret_size)
 {
     struct bins *b = a->ext ? a->ext->bins : NULL;
-    if (!b || !uses_bins(a)) return NULL;
+    if (!b || !ebb__uses_bins(a)) return NULL;
     if (size < (size_t)1 << LEAST) size = (size_t)1 << LEAST;
     unsigned i = bin_of(size);
     hole *h = take_first_fit(&b->bin[i], size, SEARCHED);
@@ -130,7 +118,7 @@ static bool give_large(ebb_arena *a, void *ptr, size_t size)
 void ebb__bin_give(ebb_arena *a, void *ptr, size_t size)
 {
     if (ebb__give_back(a, ptr, size) || give_large(a, ptr, size)) return;
-    if (size < (size_t)1 << LEAST || !uses_bins(a)) return;
+    if (size < (size_t)1 << LEAST || !ebb__uses_bins(a)) return;
     struct bins *b = bins_for(a, size);
     if (!b) return;
     ebb__wipe(a, (uintptr_t)ptr, (uintptr_t)ptr + size);
@@ -140,6 +128,40 @@ void ebb__bin_give(ebb_arena *a, void *ptr, size_t size)
     b->bin[bin_of(size)] = h;
     b->bytes += size;
 }
+
+/* ---- lists ----------------------------------------------------------------------------------- */
+
+static struct bins *bins_with_lists(ebb_arena *a)
+{
+    struct bins *b = bins_for(a, FIRST);
+    if (!b) return NULL;
+    b->list = ebb_alloc_optional(a, LISTS * sizeof *b->list);
+    return b->list ? memset(b->list, 0, LISTS * sizeof *b->list), b : NULL;
+}
+
+/* The first to be given, or one of an arena that wipes, or that somebody follows. False: it is not
+   wanted here, or there is no memory. */
+bool ebb__list_give(ebb_arena *a, void *ptr, unsigned list, size_t size)
+{
+    if (!ebb__uses_bins(a) || (a->ext && a->ext->lives)) return false;
+    struct bins *b = ebb__lists(a) ? a->ext->bins : bins_with_lists(a);
+    if (!b) return false;
+    ebb__wipe(a, (uintptr_t)ptr, (uintptr_t)ptr + size);
+    ebb__list_push(b, ptr, list, size);
+    return true;
+}
+
+/* Those of a list are of one size, which is at least a hole's own. */
+static const char *check_list(const hole *h, size_t *bytes)
+{
+    for (size_t size = h ? h->size : 0; h; h = h->next) {
+        if (h->size != size || size < sizeof *h) return "what a library freed has been written to";
+        *bytes += size;
+    }
+    return NULL;
+}
+
+/* ---- looking --------------------------------------------------------------------------------- */
 
 /* What waits in bins. Counted rather than walked: a walk follows what a bug may have written. */
 size_t ebb__bins_bytes(const ebb_arena *a)
@@ -152,6 +174,10 @@ const char *ebb__bins_check(const ebb_arena *a)
 {
     const struct bins *b = a->ext ? a->ext->bins : NULL;
     size_t bytes = 0;
+    const char *broken = NULL;
+    for (unsigned i = 0; b && b->list && !broken && i < LISTS; i++)
+        broken = check_list(b->list[i], &bytes);
+    if (broken) return broken;
     for (unsigned i = 0; b && i < BINS; i++)
         for (const hole *h = b->bin[i]; h; h = h->next) {
             if (h->size < (size_t)1 << (i + LEAST))
@@ -233,7 +259,7 @@ bool ebb_storage_grow(ebb_arena *a, ebb_storage *s, size_t used, size_t size)
     ebb_storage to = {NULL, size};
     if (!in_place) to.ptr = ebb__bin_take(a, size, &to.size);
     bool own = !to.ptr && !in_place && size >= OWN_BLOCK && has_blocks(a);
-    if (own) to.ptr = ebb__obtain_block(a, size, &to.size);
+    if (own) to.ptr = ebb__obtain_block(a, size, &to.size, MODE_JUMP);
     if (to.ptr || own) {
         if (unlikely(begin_flags() & BEGIN_SAMPLED) && to.ptr) ebb__sample_other(a, size, CALLER);
         return to.ptr && move(a, s, used, to);

@@ -1,6 +1,7 @@
 """The requests that the demo and the tests send to vmd: (method, path, body). The seeds are fixed, so every run
 and every row sends the same."""
 import json
+import pathlib
 import random
 
 MACHINES = 40
@@ -55,6 +56,28 @@ def good():
     return found
 
 
+def policy():
+    """A placement policy that answers as the server's own."""
+    return (pathlib.Path(__file__).resolve().parent / "policy.lua").read_text()
+
+
+def with_policy(body, script=None):
+    return json.dumps({**json.loads(body), "policy": policy() if script is None else script})
+
+
+def good_policies():
+    """Small batches, each with a script to place it: what a tenant's controller sends again and again."""
+    rng = random.Random(13)
+    return [("POST", "/schedule?policy=lua", with_policy(batch(rng, 1 + number % 3))) for number in range(30)]
+
+
+def good_reports():
+    """The machines that a report is of, and the report. The machines once."""
+    rng = random.Random(17)
+    machines = [("POST", "/vms", machine(rng, number, 4 + number % 5, 40)) for number in range(MACHINES)]
+    return machines, [("GET", "/report", "")]
+
+
 def vm(**changes):
     return json.dumps({"name": "a", "tenant": "t", "cpus": 2, "memory_mb": 512, **changes})
 
@@ -102,6 +125,8 @@ def bad():
         ("an unknown strategy", "POST", "/schedule", '{"strategy": "luck", "vms": []}', 422, ["strategy"]),
         ("a group of a wrong type", "POST", "/schedule", job(group=3), 422, ["group"]),
         ("an over-long group", "POST", "/schedule", job(group="g" * 65), 422, ["group", "64"]),
+        ("an unknown policy", "POST", "/schedule?policy=luck", job(), 422, ["policy must be lua"]),
+        ("a policy without a script", "POST", "/schedule?policy=lua", job(), 422, ["policy", "script"]),
         ("to change an unknown machine", "PATCH", "/vms/none", "{}", 404, ["none"]),
         ("to change it to nonsense", "PATCH", "/vms/vm-000", '{"status": "happy"}', 422, ["status", "running"]),
         ("to change its size to none", "PATCH", "/vms/vm-000", '{"cpus": 0}', 422, ["cpus"]),
@@ -123,6 +148,68 @@ def bad():
         ("a node that is none", "PUT", "/nodes/node-0x1", "{}", 404, ["node-000"]),
         ("an unknown path", "GET", "/x", "", 404, ["/vms"]),
         ("a wrong method", "PUT", "/vms", "{}", 405, []),
+    ]
+
+
+def script(text):
+    return json.dumps({"policy": text, "vms": [{"name": "b", "cpus": 2, "memory_mb": 512}]})
+
+
+FOR_EVER = "the policy took more than 5000000 instructions"
+TOO_LONG = "the policy took more than 2 s"
+TOO_MUCH = "the policy needs more memory than the 4194304 bytes"
+CHOOSES = "return function(vm, nodes) return %s end"
+
+
+def hostile():
+    """Policies that are refused: (what it is, script, words of the error)."""
+    return [
+        ("no policy at all", "", ["must return a function, not a nil"]),
+        ("a syntax error", "return function( end", ["policy:1:", "near 'end'"]),
+        ("brackets without end", "return " + "(" * 10000, ["C stack overflow"]),
+        ("bytecode", "\x1bLua", ["binary chunk"]),
+        ("an error of its own", "local x = 1\nerror('not today')", ["policy:2: not today"]),
+        ("a runtime error", CHOOSES % "vm.nothing.x", ["policy:1:", "nil value (field 'nothing')"]),
+        ("an error that is a table", "error({})", ["an error that is a table, not a string"]),
+        ("an error that is nothing", "error()", ["an error that is a nil"]),
+        ("an error of strange bytes", "error('\\255\\0\\n')", ["policy:1: ?"]),
+        ("a coroutine", "return coroutine.wrap(function() error('x') end)()", ["nil value (global 'coroutine')"]),
+        ("what is no function", "return 7", ["must return a function, not a number"]),
+        ("an answer that is no table", CHOOSES % "7", ["the nodes to choose, and why, not a number"]),
+        ("an answer without a reason", CHOOSES % "{}", ["must return why as a string, not a nil"]),
+        ("a reason that is no text", CHOOSES % "{}, '\\255'", ["UTF-8 of at most 256"]),
+        ("a reason with a NUL", CHOOSES % "{}, 'a\\0b'", ["UTF-8 of at most 256"]),
+        ("a reason without end", CHOOSES % "{}, ('x'):rep(257)", ["UTF-8 of at most 256"]),
+        ("too many nodes", CHOOSES % "{{}, {}, {}, {}, {}}, ''", ["more than 4 nodes"]),
+        ("a node that is none", CHOOSES % "{7}, ''", ["a table of index and score"]),
+        ("a node that is not there", CHOOSES % "{{index = 33, score = 1}}, ''", ["index must be an integer from 1 to 32"]),
+        ("a score that is half one", CHOOSES % "{{index = 1, score = 1.5}}, ''", ["score must be an integer"]),
+        ("a loop without end", "while true do end", [FOR_EVER]),
+        ("one while placing", CHOOSES % "(function() while true do end end)()", [FOR_EVER]),
+        ("one that catches its end", "while true do pcall(function() while true do end end) end", [FOR_EVER]),
+        ("one that catches errors", "while true do pcall(error) for i = 1, 100 do end end", [FOR_EVER]),
+        ("pcall of pcall", "local function f() pcall(f) while true do end end f()", [FOR_EVER]),
+        ("a table without end", "local t = {} while true do t[#t + 1] = {} end", [TOO_MUCH]),
+        ("one that catches that", "while true do local t = {} pcall(function() while true do t[#t + 1] = {} end end) end",
+         [TOO_MUCH]),
+        ("a string that doubles", "local s = 'x' while true do s = s .. s end", [TOO_MUCH]),
+        ("a string of 64 MiB", "return ('x'):rep(1024):rep(65536)", [TOO_MUCH]),
+        ("one that catches that", "while true do pcall(string.rep, ('x'):rep(1024), 65536) end", [TOO_MUCH]),
+        ("a string of nothing, for ever", "return (''):rep(1 << 50)", ["at most 65536 times"]),
+        ("recursion without end", "local function f(n) return 1 + f(n + 1) end return f(1)", [TOO_MUCH]),
+        ("long instructions", "local s = ('x'):rep(3000) local a, b = s:rep(100), s:rep(100)\n"
+         "while true do local same = a == b end", [TOO_LONG]),
+        ("a table that says it is long", "local t = {%s} table.insert(t, 1, 1)" % ", ".join(
+            f"[{1 << i}] = 1" for i in range(53)), ["at most 65536 entries"]),
+        ("a pattern", "return ('a'):rep(40):match(('a?'):rep(40))", ["nil value (method 'match')"]),
+        ("a pattern to find", "return ('a'):find('a?')", ["no patterns here"]),
+        ("a finalizer", "setmetatable({}, {__gc = function() while true do end end})", ["global 'setmetatable'"]),
+        ("a handler of messages", "xpcall(error, function() while true do end end)", ["global 'xpcall'"]),
+        ("the metatable of strings", "getmetatable('').__index = nil", ["global 'getmetatable'"]),
+        ("another script", "load('return 1')()", ["global 'load'"]),
+        ("a file", "io.open('/etc/passwd')", ["global 'io'"]),
+        ("the end of the process", "os.exit(1)", ["global 'os'"]),
+        ("a module", "require('socket')", ["global 'require'"]),
     ]
 
 

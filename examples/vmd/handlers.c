@@ -323,19 +323,7 @@ static int delete_vm(request *req)
     return reply_done(req, 200);
 }
 
-/* References to some machines, given back together. */
-typedef struct page {
-    int count;
-    vm *vm[PAGE_MOST];
-} page;
-
-static void page_release(void *arg)
-{
-    page *p = arg;
-    for (int i = 0; i < p->count; i++) vm_release(p->vm[i]);
-}
-
-static int reply_page(request *req, const page *p, bool more)
+static int reply_page(request *req, const vm_page *p, bool more)
 {
     text *t = &req->reply;
     add_int(t, "{\"count\":", (long long)state_count());
@@ -353,7 +341,7 @@ static int reply_page(request *req, const page *p, bool more)
 
 static int list_page(request *req, const char *after, const filter *only, int most)
 {
-    page *p = mem_alloc(&req->mem, sizeof *p);
+    vm_page *p = mem_alloc(&req->mem, sizeof *p);
     if (!p) return 507;
     p->count = 0;
     if (!mem_hold(&req->mem, page_release, p)) return 507;
@@ -397,8 +385,8 @@ static int no_such_path(request *req)
 {
     return reply_error(
         req, 404,
-        "there are /vms, /vms/NAME, /schedule, /tenants/NAME, /nodes/NAME, /log, /metrics and "
-        "/debug/ebb");
+        "there are /vms, /vms/NAME, /schedule, /tenants/NAME, /nodes/NAME, /log, /report, /metrics "
+        "and /debug/ebb");
 }
 
 static int no_such_method(request *req)
@@ -424,6 +412,7 @@ route routes[ROUTES] = {
     {"GET", "/nodes/", get_node, NULL, PROFILE("GET /nodes/NAME")},
     {"PUT", "/nodes/", NULL, put_node, PROFILE("PUT /nodes/NAME")},
     {"GET", "/log", get_log, NULL, PROFILE("GET /log")},
+    {"GET", "/report", report, NULL, PROFILE("GET /report")},
     {"GET", "/metrics", metrics, NULL, PROFILE("GET /metrics")},
     {"GET", "/debug/ebb", debug_page, NULL, PROFILE("GET /debug/ebb")},
     {NULL, NULL, no_such_method, NULL, PROFILE("no such method")},

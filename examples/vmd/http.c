@@ -53,6 +53,7 @@ static void request_end(request *req)
     }
     text_free(&req->body);
     text_free(&req->reply);
+    free(req->owned);
     free(req);
 }
 

@@ -15,7 +15,8 @@ options opt = {.ebb = true,
                .max_body = 64 << 10,
                .max_request = 4 << 20,
                .budget = 256 << 20,
-               .max_vms = 100000};
+               .max_vms = 100000,
+               .policy_steps = 5000000};
 
 static const char usage[] =
     "usage: vmd [OPTIONS]\n"
@@ -27,6 +28,7 @@ static const char usage[] =
     "  --nodes=N             that machines can be placed on, 1 to 1000 (32)\n"
     "  --idle=SECONDS        a silent client is given up after these (10)\n"
     "  --max-vms=N           machines kept (100000)\n"
+    "  --policy-steps=N      instructions that a tenant's policy may take (5000000)\n"
     "  --max-body=BYTES      of one request (64 KiB)\n"
     "  --max-request=BYTES   ebb: memory that one request may hold, 0: no limit (4 MiB)\n"
     "  --budget=BYTES        memory that all requests together may hold, 0: no limit (256 MiB)\n"
@@ -36,13 +38,21 @@ static const char usage[] =
     "  --fail=N              ebb: let one allocation in N fail, to see what clients get\n";
 
 static const struct option longs[] = {
-    {"memory", required_argument, NULL, 'm'},  {"port", required_argument, NULL, 'p'},
-    {"threads", required_argument, NULL, 't'}, {"connections", required_argument, NULL, 'c'},
-    {"nodes", required_argument, NULL, 'n'},   {"idle", required_argument, NULL, 'i'},
-    {"max-vms", required_argument, NULL, 'v'}, {"max-body", required_argument, NULL, 'b'},
-    {"budget", required_argument, NULL, 'u'},  {"max-request", required_argument, NULL, 'r'},
-    {"pool", required_argument, NULL, 'o'},    {"fail", required_argument, NULL, 'f'},
-    {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0},
+    {"memory", required_argument, NULL, 'm'},
+    {"port", required_argument, NULL, 'p'},
+    {"threads", required_argument, NULL, 't'},
+    {"connections", required_argument, NULL, 'c'},
+    {"nodes", required_argument, NULL, 'n'},
+    {"idle", required_argument, NULL, 'i'},
+    {"max-vms", required_argument, NULL, 'v'},
+    {"max-body", required_argument, NULL, 'b'},
+    {"budget", required_argument, NULL, 'u'},
+    {"max-request", required_argument, NULL, 'r'},
+    {"pool", required_argument, NULL, 'o'},
+    {"fail", required_argument, NULL, 'f'},
+    {"policy-steps", required_argument, NULL, 's'},
+    {"help", no_argument, NULL, 'h'},
+    {NULL, 0, NULL, 0},
 };
 
 static bool memory(const char *value)
@@ -107,6 +117,7 @@ static void set(int what, const char *name, const char *value)
     case 'v': opt.max_vms = number(name, value, 1, 10000000); break;
     case 'b': opt.max_body = number(name, value, 1, gib); break;
     case 'r': opt.max_request = number(name, value, 0, 64 * gib); break;
+    case 's': opt.policy_steps = number(name, value, 1, 1000000000); break;
     case 'u': opt.budget = number(name, value, 0, 1024 * gib); break;
     case 'o': pool(value); break;
     case 'h': fputs(usage, stdout); exit(0);

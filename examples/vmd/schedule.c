@@ -5,11 +5,9 @@
  * A batch works on a copy of its own of what the nodes have left, so it changes nothing, and two
  * servers agree on every answer.
  */
-#include "vmd.h"
+#include "schedule.h"
 
 #include <stdlib.h>
-
-enum { ALTERNATIVES = 3, ZONES = 4, PER_MILLE = 1000 };
 
 /* ---- nodes ----------------------------------------------------------------------------------- */
 
@@ -19,27 +17,6 @@ static void add_node(text *t, unsigned node)
 }
 
 /* ---- filter, score, sort --------------------------------------------------------------------- */
-
-typedef struct wanted {
-    const char *name;
-    config size;
-    int zone;     /* -1: any */
-    group *group; /* NULL: it has none */
-} wanted;
-
-/* What a batch works with. */
-typedef struct batch {
-    bool spread;    /* rather than fill nodes up */
-    config *all;    /* that each node has */
-    config *left;   /* and what is left of it */
-    groups *groups; /* and where they have machines */
-    /* Of the last machine: the nodes that have room, a column of scores beside them, and which of
-       the rows are the best. */
-    unsigned *node;
-    int32_t *score;
-    uint32_t best[1 + ALTERNATIVES];
-    int fit, no_cpus, no_memory, same_group; /* of its zone */
-} batch;
 
 /* How full a node would be, or how empty if the batch is to be spread. */
 static int score_of(const batch *b, unsigned node, const wanted *w)
@@ -69,22 +46,32 @@ static void find_candidates(batch *b, const wanted *w)
 
 /* ---- the answer for one machine -------------------------------------------------------------- */
 
-static void add_alternatives(text *t, const batch *b)
+static void add_alternatives(text *t, const choice *best, int count)
 {
     text_put(t, ",\"alternatives\":[");
-    for (int i = 1; i < b->fit && i <= ALTERNATIVES; i++) {
+    for (int i = 1; i < count; i++) {
         text_put(t, i > 1 ? ",{\"node\":" : "{\"node\":");
-        add_node(t, b->node[b->best[i]]);
+        add_node(t, best[i].node);
         text_put(t, ",\"score\":");
-        text_int(t, b->score[b->best[i]]);
+        text_int(t, best[i].score);
         text_put(t, "}");
     }
     text_put(t, "]");
 }
 
+void add_choices(text *t, const char *name, const choice *best, int count)
+{
+    text_put(t, "{\"vm\":");
+    text_json(t, name);
+    text_put(t, ",\"node\":");
+    if (count) add_node(t, best[0].node);
+    else text_put(t, "null");
+    add_alternatives(t, best, count);
+    text_put(t, ",\"reason\":");
+}
+
 static void add_reason(text *t, const batch *b)
 {
-    text_put(t, ",\"reason\":");
     if (!b->fit) {
         text_printf(t, "\"none of %d nodes has room: ", b->no_cpus + b->no_memory + b->same_group);
     } else {
@@ -97,23 +84,31 @@ static void add_reason(text *t, const batch *b)
     text_put(t, "\"");
 }
 
+bool has_room(const batch *b, unsigned node, const wanted *w)
+{
+    return b->left[node].cpus >= w->size.cpus && b->left[node].memory_mb >= w->size.memory_mb;
+}
+
+void take_room(batch *b, unsigned node, const wanted *w)
+{
+    b->left[node].cpus -= w->size.cpus;
+    b->left[node].memory_mb -= w->size.memory_mb;
+}
+
 /* False: no memory. */
 static bool place(text *t, batch *b, const wanted *w)
 {
+    choice best[1 + ALTERNATIVES];
+    int count = 0;
     find_candidates(b, w);
-    text_put(t, "{\"vm\":");
-    text_json(t, w->name);
-    text_put(t, ",\"node\":");
-    if (b->fit) add_node(t, b->node[b->best[0]]);
-    else text_put(t, "null");
-    add_alternatives(t, b);
+    for (; count < b->fit && count <= ALTERNATIVES; count++)
+        best[count] = (choice){b->node[b->best[count]], b->score[b->best[count]]};
+    add_choices(t, w->name, best, count);
     add_reason(t, b);
     text_put(t, "}");
-    if (!b->fit) return true;
-    unsigned node = b->node[b->best[0]];
-    b->left[node].cpus -= w->size.cpus;
-    b->left[node].memory_mb -= w->size.memory_mb;
-    return !w->group || group_add(w->group, node);
+    if (!count) return true;
+    take_room(b, best[0].node, w);
+    return !w->group || group_add(w->group, best[0].node);
 }
 
 /* ---- the batch ------------------------------------------------------------------------------- */
@@ -127,8 +122,7 @@ static int zone_of(const char *name)
     return known ? name[5] - '0' : -2;
 }
 
-/* NULL, or what is wrong with @item. */
-static const char *read_wanted(json_t *item, groups *all, wanted *w)
+const char *read_wanted(json_t *item, groups *all, wanted *w)
 {
     const char *zone = NULL, *of = NULL;
     json_error_t error;
@@ -178,11 +172,23 @@ static bool read_nodes(request *req, batch *b)
     return true;
 }
 
+/* ?policy=lua: *@ret_script is the body's. NULL, or what is wrong. */
+static const char *read_policy(request *req, json_t *body, json_t **ret_script)
+{
+    const char *policy = request_argument(req, "policy");
+    *ret_script = NULL;
+    if (!policy) return NULL;
+    if (strcmp(policy, "lua") != 0) return "policy must be lua";
+    *ret_script = json_object_get(body, "policy");
+    return json_is_string(*ret_script) ? NULL : "policy must be a string, a script of Lua";
+}
+
 int schedule(request *req, json_t *body)
 {
     batch b = {.spread = false};
-    json_t *vms = json_object_get(body, "vms");
-    const char *wrong = read_strategy(body, &b.spread);
+    json_t *script, *vms = json_object_get(body, "vms");
+    const char *wrong = read_policy(req, body, &script);
+    if (!wrong) wrong = read_strategy(body, &b.spread);
     if (wrong) return reply_error(req, 422, "%s", wrong);
     if (!json_is_array(vms)) return reply_error(req, 422, "vms must be an array");
     if (json_array_size(vms) == 0 || json_array_size(vms) > BATCH_MOST)
@@ -198,7 +204,9 @@ int schedule(request *req, json_t *body)
     b.left = b.all + opt.nodes;
     b.node = (unsigned *)(b.left + opt.nodes);
     b.score = (int32_t *)(b.node + opt.nodes);
-    int status = read_nodes(req, &b) ? place_all(req, vms, &b) : 507;
+    int status = 507;
+    if (read_nodes(req, &b))
+        status = script ? place_by_policy(req, vms, &b, script) : place_all(req, vms, &b);
     groups_end(b.groups);
     mem_free(&req->mem, b.all);
     return status;

@@ -187,6 +187,12 @@ int state_page(const char *after, const filter *only, int most, vm **page)
     return filled;
 }
 
+void page_release(void *arg)
+{
+    vm_page *p = arg;
+    for (int i = 0; i < p->count; i++) vm_release(p->vm[i]);
+}
+
 size_t state_count(void)
 {
     pthread_mutex_lock(&lock);

@@ -5,6 +5,8 @@
  *   http.c      libmicrohttpd: a request's life and limits, the scope around it
  *   handlers.c  routes, and what each does; of HTTP it knows a status and a body
  *   schedule.c  placing machines on nodes
+ *   policy_lua.c  the same by a tenant's own script
+ *   report.c    the cluster as a page
  *   groups.c    which nodes the groups of a batch are on already
  *   attrs.c     changing a machine's metadata
  *   configs.c   what tenants may have and nodes have, read once and shared
@@ -30,7 +32,7 @@ enum { CPUS_MOST = 256, MEMORY_MOST = 1 << 22 }; /* of a machine, or a node */
 typedef struct options {
     bool ebb;
     unsigned port, threads, connections, nodes, idle, fail;
-    size_t max_body, max_request, budget, max_vms;
+    size_t max_body, max_request, budget, max_vms, policy_steps;
 } options;
 extern options opt;
 
@@ -55,6 +57,7 @@ struct request {
     text body, reply;
     const char *type; /* the reply's; NULL: JSON, from `reply`, else as in the next */
     ebb_str made;
+    char *owned;           /* malloc mode: `made`, if it is to be freed */
     ebb_debug_reply debug; /* the page's, while it is not due yet */
     int status;            /* once answered */
     int refused;           /* a status, or 0: the body is not worth collecting any more */
@@ -62,7 +65,7 @@ struct request {
 };
 
 /* The last two have no path: no such method, no such path. */
-enum { ROUTES = 15 };
+enum { ROUTES = 16 };
 extern route routes[ROUTES];
 /* Never NULL: some routes only say what is wrong. */
 route *route_find(const char *method, const char *path);
@@ -76,6 +79,7 @@ int reply_done(request *req, int status);
 
 int schedule(request *req, json_t *body);
 int metrics(request *req);
+int report(request *req);
 
 /* The NAME in a path that ends in one; NULL: it can't be one. */
 const char *name_in(const request *req);
@@ -121,6 +125,13 @@ enum put_result { PUT_CREATED, PUT_REPLACED, PUT_TAKEN, PUT_CHANGED, PUT_FULL, P
 typedef struct filter {
     ebb_sym tenant, status;
 } filter;
+
+/* References to some machines, given back together by page_release, a vm_page *. */
+typedef struct vm_page {
+    int count;
+    vm *vm[PAGE_MOST];
+} vm_page;
+void page_release(void *arg);
 
 /* Before anything else. False: no memory. */
 bool state_begin(void);

@@ -7,6 +7,7 @@
 #include <ebb/builder.h>
 #include <ebb/cache.h>
 #include <ebb/cleanup.h>
+#include <ebb/compat/malloc.h>
 #include <ebb/cow.h>
 #include <ebb/ebb.h>
 #include <ebb/intern.h>
@@ -57,7 +58,7 @@ ebb_budget_stats spent;
 uint64_t fake[8] = {0, UINT64_MAX, 0, 0,
                     0, 0,          0, UINT64_MAX >> 32 << 32}; /* closed; with all bits */
 char *in_head, *in_chunk, *growing, *earlier, *free_byte, *in_large, *in_adopted, *in_source,
-    *in_hole;
+    *in_hole, *in_listed;
 char buffer[4096];
 char *on_heap;
 ebb_mark mark;
@@ -162,6 +163,9 @@ static void make_hole(void)
     if (!ebb_storage_grow(recycler.arena, &second, 0, 100)) exit(1);
     must(ebb_alloc(recycler.arena, 100));
     ebb_storage_release(recycler.arena, &first);
+    in_listed = ebb_hook_sized(recycler.arena, NULL, 0, 90);
+    must(in_listed);
+    ebb_hook_sized(recycler.arena, in_listed, 90, 0);
 }
 
 static pthread_barrier_t begun;

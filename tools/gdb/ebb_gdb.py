@@ -26,7 +26,7 @@ FALLBACK = {
     "BODY_MASK": 0x7, "HEAD_SHIFT": 3, "HEAD_MASK": 0x18, "LIVE": 0x20, "SCOPE": 0x40, "FAILED_SHIFT": 7,
     "FAILED_MASK": 0x180, "STICKY": 0x200, "IN_TRY": 0x800, "LIMITED": 0x1000, "WIPE": 0x2000,
     "STRICT": 0x4000, "ADOPTED": 0x8000, "ENDING": 0x40000, "SEALED": 0x80000, "PROFILE_SHIFT": 20,
-    "FROM_SOURCE": 2, "SLAB_BITS": 20, "LEAF_BITS": 14, "ADDRESS_BITS": 47, "QUARANTINE_BLOCKS": 512,
+    "FROM_SOURCE": 2, "LISTS": 43, "SLAB_BITS": 20, "LEAF_BITS": 14, "ADDRESS_BITS": 47, "QUARANTINE_BLOCKS": 512,
 }
 # Of macros there is no debug information.
 LINK_KIND = 7                  # the low bits of a link: its kind
@@ -829,7 +829,9 @@ def hole_at(a, address):
     if a.ext is None or not int(a.ext["bins"]):
         return None
     bins = a.ext["bins"].cast(a.library.type("struct bins", "ebb_storage_grow").pointer())
-    for first in array(bins["bin"]):
+    lists = bins["list"]
+    listed = [lists[i] for i in range(a.library.LISTS)] if int(lists) else []
+    for first in [*array(bins["bin"]), *listed]:
         for hole in along(first, lambda h: h["next"]):
             if int(hole) <= address < int(hole) + int(hole["size"]):
                 return int(hole), int(hole["size"])

@@ -16,11 +16,12 @@
  * address, so while such an arena is current the hooks return NULL and the arena's failure is
  * EBB_E_UNSUPPORTED.
  *
- * Failure: NULL, and the scope remembers it (ebb_failed): a library may report its own error and
- * hide the cause. Hooks never jump to an ebb_try: foreign frames are on the stack. realloc, free
- * and size are for blocks that these functions returned, not for what ebb_alloc did. A block of
- * another scope may be passed to free from any thread, and to realloc by that scope's holder. Not
- * for blocks that outlive the request (a library's caches): make those outside EBB_ENTER.
+ * Failure: NULL, and the scope remembers it (ebb_failed; but for ebb_hook_sized): a library may
+ * report its own error and hide the cause. Hooks never jump to an ebb_try: foreign frames are on
+ * the stack. realloc, free and size are for blocks that these functions returned, not for what
+ * ebb_alloc did. A block of another scope may be passed to free from any thread, and to realloc by
+ * that scope's holder. Not for blocks that outlive the request (a library's caches): make those
+ * outside EBB_ENTER.
  */
 #ifndef EBB_COMPAT_MALLOC_H
 #define EBB_COMPAT_MALLOC_H
@@ -48,6 +49,18 @@ EBB_API char *ebb_hook_strdup(const char *text);
 
 /** Return how many bytes the arena block @ptr was asked for; 0 if it is the heap's. */
 EBB_API size_t ebb_hook_size(const void *ptr);
+
+/**
+ * For libraries whose hook has a context, and says how large the block was: make (@ptr NULL, and
+ * @old_size anything), resize, or free (@size 0) a block of @arena, an ebb_arena * (keeps). Of the
+ * shape of lua_Alloc. Blocks carry no header; what is freed is used again for such as are of about
+ * the same size.
+ * Lifetime: in scope, or until it is resized or freed. @old_size is what it was last asked for.
+ * Fails: NULL, and unlike the others without a trace: the arena has not failed. The old block is
+ * untouched then; making one smaller never fails. Any arena will do.
+ * Cost: a dozen instructions for most; O(bytes) where a block moves. Threads: the holder of @arena.
+ */
+EBB_API void *ebb_hook_sized(void *arena, void *ptr, size_t old_size, size_t size);
 
 #ifdef __cplusplus
 }
