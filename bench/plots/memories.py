@@ -80,12 +80,18 @@ def widest(found, key):
     return max(r.get(key, 0) / of[GLIBC]["median"] for _, of in found for r in of.values())
 
 
+def samples_of(found):
+    """How many a row has, "" for none, or from how many to how many."""
+    counts = sorted({r.get("samples", 0) for _, of in found for r in of.values()})
+    return str(counts[0] or "") if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+
+
 def readme(data, path):
     """The one that matters: real work, relative to glibc's malloc."""
     found = compared(data, ("workloads", "handlers"))
     if not found:
         return False
-    samples = max(r.get("samples", 0) for _, of in found for r in of.values())
+    samples = samples_of(found)
     foot = style.provenance(data, WHISKERS, samples)
     titles = "The same work on four memories: time relative to glibc's malloc", "Shorter is better."
     sheet = style.Sheet(path.stem, titles, [height_of(found)], 1, foot, LEGEND_HEAD)
@@ -107,7 +113,7 @@ def workloads(data, path):
     counted = [(n, of) for n, of in calls(found, "steady") if GLIBC in of]
     if not found:
         return False
-    samples = max(r.get("samples", 0) for _, of in found for r in of.values())
+    samples = samples_of(found)
     foot = style.provenance(data, WHISKERS, samples)
     sheet = style.Sheet(path.stem, ("Three workloads on four memories", "Shorter is better."),
                         [height_of(found)] + ([height_of(counted)] if counted else []), 1, foot, LEGEND_HEAD)
