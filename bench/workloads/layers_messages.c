@@ -17,7 +17,10 @@ typedef struct groups {
 static groups grouped(ebb_arena *a, const input *in)
 {
     groups g = {.bytes = 0};
-    for (size_t p = 0; p < PRIORITIES; p++) g.of[p] = group_in(a);
+    for (size_t p = 0; p < PRIORITIES; p++) {
+        g.of[p] = group_in(a);
+        group_reserve_headroom(&g.of[p], MESSAGES / PRIORITIES);
+    }
     for (size_t i = 0; i < MESSAGES; i++) {
         const message_in *m = &in->messages[i];
         if (m->age > AGE_MOST || m->len > MESSAGE_MOST) {

@@ -80,6 +80,6 @@ void layers_proposals(const input *in, bool faithful)
     if (!b) layers_fail("all batches are in use");
     for (size_t i = 0; i < PROPOSALS; i++) decode(a, &in->proposals[i], &b->all[i]);
     if (ebb_failed(a)) layers_fail("no memory for a batch of proposals");
-    for (size_t i = 0; i < PROPOSALS; i++)
-        deliver_proposal(b->all[i].id, b->all[i].name, code_of(b->all[i].status));
+    for (const proposal *p = b->all; p < b->all + PROPOSALS; p++)
+        deliver_proposal(p->id, p->name, code_of(p->status));
 }
