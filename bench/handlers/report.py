@@ -2,25 +2,15 @@
 
 CPU time of the server in user mode, since wrk runs on the same cores, and the kernel's share is nobody's memory.
 """
-import importlib.machinery
-import importlib.util
-import shutil
 import tempfile
 
-from driver.building import ROOT
+from driver import vmd
 
 NEEDS = ("examples/vmd/vmd",)
 # Of a pass: rounds, and seconds for each handler of each row.
 ROUNDS, SECONDS = {True: 1, False: 2}, {True: 1, False: 2}
 NAMES = {"ebb": "Ebb, all layers"}
 BASE = "malloc (glibc)"
-
-
-def demo():
-    loader = importlib.machinery.SourceFileLoader("demo", str(ROOT / "examples/vmd/demo"))
-    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("demo", loader))
-    loader.exec_module(module)
-    return module
 
 
 def measured(d, build, args, folder):
@@ -40,11 +30,11 @@ def measured(d, build, args, folder):
 
 def run(args, programs, summary):
     data, build = {"workloads": {}, "missing": {}}, programs.parent.parent
-    if not shutil.which("wrk") or not (build / "examples/vmd/vmd").exists():
+    if not vmd.is_here(build):
         data["missing"]["handlers under load"] = "for want of wrk or of examples/vmd"
         return data
     with tempfile.TemporaryDirectory() as folder:
-        seen = measured(demo(), build, args, folder)
+        seen = measured(vmd.demo(), build, args, folder)
     for what, rows in seen.items():
         if rows:
             data["workloads"][what] = {"title": f"examples/vmd, {what}", "unit": "user us per request", "base": BASE,

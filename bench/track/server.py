@@ -1,28 +1,17 @@
 """What tracking costs a server under load: examples/vmd with the demo's mix of requests, at each level beside none, in
 turn. CPU time per request, since wrk runs on the same cores."""
-import importlib.machinery
-import importlib.util
 import os
-import pathlib
-import shutil
 import statistics
 import tempfile
 
+from driver import vmd
 from driver.samples import row_named, verdict
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 LEVELS = ["off", "scopes", "sample", "sites", "full"]
 GOAL = ("sample", 1.03)
 # Rounds are those of a pass.
 ROUNDS = {True: 1, False: 2}
 SECONDS = {True: 1, False: 3}
-
-
-def demo():
-    loader = importlib.machinery.SourceFileLoader("demo", str(ROOT / "examples/vmd/demo"))
-    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("demo", loader))
-    loader.exec_module(module)
-    return module
 
 
 def measure(d, build, level, script, seconds):
@@ -39,10 +28,10 @@ def measure(d, build, level, script, seconds):
 
 def run(quick, build, summary, data):
     """CPU microseconds a request, one sample for each round."""
-    if not shutil.which("wrk") or not (build / "examples/vmd/vmd").exists():
+    if not vmd.is_here(build):
         data["missing"]["a server under load"] = "for want of wrk or of examples/vmd"
         return
-    d, seen = demo(), {level: [] for level in LEVELS}
+    d, seen = vmd.demo(), {level: [] for level in LEVELS}
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
         script.write(d.lua_script(d.bodies.good()))
         script.flush()
