@@ -11,12 +11,7 @@ static void (*peer_free)(void *);
 
 static const char *missing(void)
 {
-    const char *why = mimalloc_load();
-    if (why) return why;
-    int found = load_symbol(mimalloc, "mi_malloc", &peer_malloc) &&
-                load_symbol(mimalloc, "mi_realloc", &peer_realloc) &&
-                load_symbol(mimalloc, "mi_free", &peer_free);
-    return found ? NULL : load_error();
+    return mimalloc_load_malloc(&peer_malloc, &peer_realloc, &peer_free);
 }
 
 #include "malloc_like.h"

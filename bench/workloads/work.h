@@ -1,6 +1,6 @@
 /*
  * bench/workloads/work.h: three pieces of work that services do again and again, what comes in and
- * what is handed on, and who does them: see README.md beside bench/ for how they were composed.
+ * what is handed on, and who does them: bench/README.md says how they were composed.
  *
  *     proposals   a batch of 1,000 changes to be agreed on is decoded and applied
  *     schedule    a batch of 100 machines is given a node each
