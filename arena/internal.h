@@ -518,17 +518,24 @@ extern _Atomic bool ebb__barriers;
 /* The one watcher there is, if it is told of all allocations by on_alloc; else NULL. */
 extern ebb__watcher *_Atomic ebb__only_watcher;
 
-/* Tell the only watcher of an allocation, in between saying so as ask_begin does. False: it is not
-   so simple, and nobody has been told. */
+/* This thread asks watchers, until it stores what is returned to `asking` again; window.c,
+   ask_begin. */
+static inline uint32_t asking_begin(thread *t)
+{
+    uint32_t before = atomic_load_explicit(&t->asking, memory_order_relaxed);
+    atomic_store_explicit(&t->asking, before + 1, memory_order_relaxed);
+    atomic_signal_fence(memory_order_seq_cst);
+    return before;
+}
+
+/* Tell the only watcher of an allocation. False: it is not so simple, and nobody has been told. */
 static inline bool tell_only_watcher(const ebb_arena *a, size_t size, size_t padding,
                                      const void *site)
 {
     thread *t = ebb__self;
     if (unlikely(t == &ebb__no_thread)) return false;
     if (unlikely(!atomic_load_explicit(&ebb__barriers, memory_order_relaxed))) return false;
-    uint32_t before = atomic_load_explicit(&t->asking, memory_order_relaxed);
-    atomic_store_explicit(&t->asking, before + 1, memory_order_relaxed);
-    atomic_signal_fence(memory_order_seq_cst);
+    uint32_t before = asking_begin(t);
     ebb__watcher *w = atomic_load_explicit(&ebb__only_watcher, memory_order_seq_cst);
     if (likely(w != NULL)) w->on_alloc(w, profile_of(a), size, padding, site);
     atomic_store_explicit(&t->asking, before, memory_order_release);
@@ -661,7 +668,6 @@ static inline void ebb__list_push(struct bins *b, void *ptr, unsigned list, size
 /* window.c */
 /* true: a watcher refuses. *@ret_wanted: one may want to hear of the next, too. */
 bool ebb__ask(const ebb_arena *a, ebb__event *e, bool *ret_wanted);
-
 /* It is in the sample: those that want one hear of it. */
 void ebb__tell_sample(const ebb_arena *a, ebb__event *e);
 bool ebb__watched(const ebb_arena *a);

@@ -105,9 +105,7 @@ static inline thread *ask_begin(uint32_t *ret_before)
     thread *t = ebb__self;
     if (unlikely(t == &ebb__no_thread)) t = ebb__thread_get();
     if (likely(t != NULL) && likely(atomic_load_explicit(&ebb__barriers, memory_order_relaxed))) {
-        *ret_before = atomic_load_explicit(&t->asking, memory_order_relaxed);
-        atomic_store_explicit(&t->asking, *ret_before + 1, memory_order_relaxed);
-        atomic_signal_fence(memory_order_seq_cst);
+        *ret_before = asking_begin(t);
         return t;
     }
     if (!t) t = &ebb__no_thread; /* which many may share */
