@@ -80,10 +80,8 @@ def widest(found, key):
     return max(r.get(key, 0) / of[GLIBC]["median"] for _, of in found for r in of.values())
 
 
-def samples_of(found):
-    """How many a row has, "" for none, or from how many to how many."""
-    counts = sorted({r.get("samples", 0) for _, of in found for r in of.values()})
-    return str(counts[0] or "") if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+def rows_of(found):
+    return [r for _, of in found for r in of.values()]
 
 
 def readme(data, path):
@@ -91,8 +89,7 @@ def readme(data, path):
     found = compared(data, ("workloads", "handlers"))
     if not found:
         return False
-    samples = samples_of(found)
-    foot = style.provenance(data, WHISKERS, samples)
+    foot = style.provenance(data, WHISKERS, rows_of(found))
     titles = "The same work on four memories: time relative to glibc's malloc", "Shorter is better."
     sheet = style.Sheet(path.stem, titles, [height_of(found)], 1, foot, LEGEND_HEAD)
     legend(sheet)
@@ -113,8 +110,7 @@ def workloads(data, path):
     counted = [(n, of) for n, of in calls(found, "steady") if GLIBC in of]
     if not found:
         return False
-    samples = samples_of(found)
-    foot = style.provenance(data, WHISKERS, samples)
+    foot = style.provenance(data, WHISKERS, rows_of(found))
     sheet = style.Sheet(path.stem, ("Three workloads on four memories", "Shorter is better."),
                         [height_of(found)] + ([height_of(counted)] if counted else []), 1, foot, LEGEND_HEAD)
     legend(sheet)

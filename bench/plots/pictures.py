@@ -57,7 +57,7 @@ def hit_ratios(data, path):
     titles = ("Hit ratios: how far behind the best policy of each trace",
               "Points of 100 requests; shorter is better. Bars: mean of the traces; dots: the worst.")
     sheet = style.Sheet(path.stem, titles, [len(found[0]["regret"]) * style.ROW + 0.1], len(found),
-                        style.provenance(data, how, 0))
+                        style.provenance(data, how, []))
     for x, of in enumerate(found):
         axes = sheet.panel(0, x, 1.1)
         items = sorted(of["regret"].items(), key=lambda item: -item[1]["mean"])

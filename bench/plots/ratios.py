@@ -35,10 +35,6 @@ def amount(x):
     return f"{x:.3g}" if x < 100 else f"{x:.0f}"
 
 
-def most_samples(workloads):
-    return max((r.get("samples", 0) for w in workloads for r in w["rows"]), default=0)
-
-
 # ---- a panel of bars that are ratios, on a log scale -----------------------------------------------
 
 
@@ -108,7 +104,7 @@ def sheet_of_ratios(data, path, titles, chosen, columns=2, label=1.32):
         return False
     grid = [panels[i:i + columns] for i in range(0, len(panels), columns)]
     heights = [max(height_of_rows(w) for w, _, _ in line) for line in grid]
-    foot = style.provenance(data, WHISKERS, most_samples([w for w, _, _ in panels]))
+    foot = style.provenance(data, WHISKERS, [r for w, _, _ in panels for r in w["rows"]])
     sheet = style.Sheet(path.stem, titles, heights, columns, foot)
     for y, line in enumerate(grid):
         for x, (w, name, base) in enumerate(line):

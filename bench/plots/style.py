@@ -28,8 +28,15 @@ def begin(salt):
         "axes.unicode_minus": False, "legend.frameon": False, "legend.fontsize": SMALL})
 
 
-def provenance(data, how, samples):
+def samples_of(rows):
+    """How many samples a row has, or from how many to how many; "": none."""
+    counts = sorted({r["samples"] for r in rows if r.get("samples")})
+    return " to ".join(map(str, sorted({counts[0], counts[-1]}))) if counts else ""
+
+
+def provenance(data, how, rows):
     """What no figure may be without."""
+    samples = samples_of(rows)
     about = data["machine"]
     versions = "; ".join(f"{name} {version}" for name, version in data["versions"].items())
     lines = [how + (f" {samples} samples each, in {data['passes']} passes." if samples else ""),
