@@ -71,25 +71,36 @@ bool ebb__peer_is_local(const void *address)
 
 /* ---- whole files ----------------------------------------------------------------------------- */
 
-bool ebb__file_begin(ebb__file *f, const char *path)
+/* A name of its own for each file of each process: others may be at it. */
+static bool begin_beside(ebb__file *f)
 {
     static _Atomic unsigned files;
-    /* Of its own for each file of each process: others may be at it. */
     unsigned number = atomic_fetch_add_explicit(&files, 1, memory_order_relaxed);
-    int n = snprintf(f->temporary, sizeof f->temporary, "%s.%u.%u.new", path, ebb__process_number(),
-                     number);
-    f->path = path;
-    if (os_is_no_file(path)) {
-        f->temporary[0] = '\0';
-        f->to = fopen(path, "wb");
-        return f->to != NULL;
-    }
+    int n = snprintf(f->temporary, sizeof f->temporary, "%s.%u.%u.new", f->path,
+                     ebb__process_number(), number);
     if (n < 0 || (size_t)n >= sizeof f->temporary) {
         errno = ENAMETOOLONG;
         return false;
     }
     f->to = fopen(f->temporary, "wbx");
     return f->to != NULL;
+}
+
+/* One of this process's number may have been killed, and left its files. */
+bool ebb__file_begin(ebb__file *f, const char *path)
+{
+    enum { TRIES = 1000 };
+    f->path = path;
+    if (os_is_no_file(path)) {
+        f->temporary[0] = '\0';
+        f->to = fopen(path, "wb");
+        return f->to != NULL;
+    }
+    for (int i = 0; i < TRIES; i++) {
+        if (begin_beside(f)) return true;
+        if (errno != EEXIST) return false;
+    }
+    return false;
 }
 
 bool ebb__file_end(ebb__file *f, bool good)

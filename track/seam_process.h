@@ -43,7 +43,8 @@ typedef struct ebb__file {
 
 /* False: it can't be written there; errno says why. Keeps @path until the end. */
 bool ebb__file_begin(ebb__file *f, const char *path);
-/* False, and nothing has changed: it was not @good, or can't be finished; errno says why. */
+/* False, and nothing has changed, but in what is no ordinary file: it was not @good, or can't be
+   finished; errno says why. */
 bool ebb__file_end(ebb__file *f, bool good);
 
 /* Whether a struct sockaddr is of this machine alone: loopback, or a local socket. */

@@ -526,6 +526,25 @@ Test(format, a_file_that_cant_be_written_stays_as_it_was)
     ebb_arena_destroy(&a);
 }
 
+/* Numbers of processes come again, in a container each time. */
+Test(format, what_one_who_was_killed_has_left_is_passed_by)
+{
+    enum { LEFT = 5 };
+    made m;
+    make(&m, "name");
+    char name[LEFT][64];
+    enter_folder();
+    for (int i = 0; i < LEFT; i++) {
+        snprintf(name[i], sizeof name[i], "file.%d.%d.new", (int)getpid(), i);
+        FILE *f = fopen(name[i], "w");
+        cr_assert(f && !fclose(f));
+    }
+    cr_assert_eq(ebb_report_save(&m.report, EBB_FORMAT_FOLDED, "file"), EBB_OK);
+    for (int i = 0; i < LEFT; i++) cr_assert_eq(remove(name[i]), 0);
+    cr_assert_eq(remove("file"), 0);
+    leave_folder();
+}
+
 Test(format, what_is_no_file_is_written_to_and_not_replaced)
 {
     made m;
