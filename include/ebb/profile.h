@@ -137,9 +137,11 @@ EBB_API char *ebb_profile_describe(ebb_profile *of, ebb_arena *in);
 /* ---- the file -------------------------------------------------------------------------------- */
 
 /**
- * Write what all profiles have learned to the file @path, whole or not at all (by a rename; it is
- * not synced, so the machine's crash may undo it). A symbolic link or a device there is not
- * replaced, but written into. Fails: EBB_E_IO. Threads: any, and processes.
+ * Write what profiles have learned of sizes to the file @path, whole or not at all: it is written
+ * beside it, to @path.PROCESS.NUMBER.new, and renamed (not synced, so the machine's crash may undo
+ * it). A device, a pipe or a symbolic link there is not replaced, but written into, as far as that
+ * goes. Samples still held by other threads, 16 each at most, are not written. Fails: EBB_E_IO,
+ * errno says why. Threads: any, and processes.
  */
 EBB_API ebb_status ebb_profile_save(const char *path);
 

@@ -278,10 +278,13 @@ EBB_API ebb_str ebb_report_format(const ebb_report *r, ebb_format format, ebb_ar
                                   ebb_status *ret_why);
 
 /**
- * Write @r to the file @path, whole or not at all (by a rename; it is not synced). A device, a pipe
- * or a symbolic link at @path is not replaced, but written into.
- * Fails: EBB_E_MEMORY, EBB_E_UNSUPPORTED, EBB_E_IO (errno says why): nothing was written. Threads:
- * any.
+ * Write @r, not NULL, to the file @path, whole or not at all: it is written beside it, to
+ * @path.PROCESS.NUMBER.new, and renamed (not synced); who is killed in between leaves that. A
+ * device, a pipe or a symbolic link at @path is not replaced, but written into, as far as that
+ * goes.
+ * Fails: EBB_E_MEMORY, EBB_E_UNSUPPORTED (as ebb_report_format): nothing was written. EBB_E_IO
+ * (errno says why): the same, unless it was written into what is no ordinary file. Threads: any,
+ * while nobody sorts @r.
  */
 EBB_API EBB_MUST_USE ebb_status ebb_report_save(const ebb_report *r, ebb_format format,
                                                 const char *path);

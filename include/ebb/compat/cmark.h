@@ -7,8 +7,9 @@
  *     cmark_node *doc = cmark_parser_finish(p);
  *     char *html = cmark_render_html(doc, options);                 // in a, as all of it
  *     if (ebb_failed(a)) {                                          // there was not enough
- *         ebb_cmark_mem()->free(html);
+ *         ebb_cmark_mem()->free(html);                              // before the scope ends
  *         cmark_node_free(doc);
+ *         cmark_parser_free(p);
  *         ...
  *     }
  *
@@ -20,14 +21,15 @@
  * own allocators abort the process. So when the scope can give no more, it has failed (ebb_failed),
  * and what cmark asks for from then on is the heap's, which lets it come to its end. The document
  * is then whole but not to be used: who asked for it is told that it was too large. Only in that
- * case must the parser, the tree and what was rendered be freed by hand, or the heap's part is
- * lost. A limit is passed by what the document still needs, so bound the length of the text as
- * well: a byte of it costs some 30 bytes; of the worst text that was found, 280.
+ * case must the parser, the tree and what was rendered be freed by hand, while the scope is there,
+ * or the heap's part is lost. Ask ebb_failed before ebb_recover, and before anything in an ebb_try
+ * that may jump. A limit is passed by what the document still needs, so bound the length of the
+ * text as well: a byte of it costs some 30 bytes; of the worst text that was found, 280.
  *
  * Where even the heap has no memory there is nothing that cmark could be given. Then, and only
  * then, this leaves across cmark's frames by ebb_raise(current scope, EBB_E_MEMORY): cmark has no
- * locks and no state besides its memory. Without an ebb_try around it, that is misuse, which ends
- * the process as cmark itself would have; and so does this where no scope is current. (cmark also
+ * locks and no state besides its memory, of which the heap's part is then lost. Without an ebb_try
+ * around it, that is misuse, which ends the process as cmark itself would have. (cmark also
  * ends it where one of its buffers passes 1 GiB, whatever the allocator; texts below 128 MiB can't
  * come to that.)
  */
@@ -106,9 +108,12 @@ static inline void *ebb__cmark_realloc(void *ptr, size_t size)
 }
 
 /**
- * Return the allocator for cmark_parser_new_with_mem and cmark_node_new_with_mem. Static.
- * Lifetime: what it gives is in the scope that was current. Fails: never; see above for what is
- * done instead. Cost: as ebb_hook_calloc. Threads: any.
+ * Return the allocator for cmark_parser_new_with_mem and cmark_node_new_with_mem. Static; each
+ * source file that includes this has its own, and cmark puts no node of one below a node of
+ * another.
+ * Lifetime: each block is in the scope that is current when it is asked for, a larger one in place
+ * of it, too; where none is current it is the heap's, to be freed. What it allocates never fails;
+ * see above for what is done instead. Threads: any; a document is of who holds its scope.
  */
 static inline cmark_mem *ebb_cmark_mem(void)
 {

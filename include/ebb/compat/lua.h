@@ -13,9 +13,10 @@
  * memory", which the lua_pcall around it returns. The arena remembers nothing (ebb_failed stays
  * EBB_OK), and nothing ever jumps to an ebb_try from here: Lua's frames are on the stack. For the
  * same reason call no function of Ebb's that may jump from inside a lua_pcall that is inside an
- * ebb_try on the same arena: put what Lua answers into variables first. What memory the state took
- * is still taken then; with a scope of its own (ebb_scope_begin_in) it goes back before the error
- * is answered.
+ * ebb_try on that arena or an ancestor of it: put what Lua answers into variables first. Without a
+ * lua_pcall around it Lua ends the process, as ever. After an error the state still has the memory
+ * it took; in a scope of its own (ebb_scope_begin_in), which is ended first, that is free again
+ * when the error is answered.
  *
  * Not closing a state leaves its __gc methods uncalled: files that a script opened stay open. Close
  * it, in the arena's life, if you give scripts anything that must be finished.
@@ -36,10 +37,11 @@ extern "C" {
 #include "malloc.h"
 
 /**
- * Return a new state without libraries, whose memory is @a's (keeps). Its lua_Alloc is
- * ebb_hook_sized; who wants to count, say, wraps that, and calls lua_newstate.
- * Lifetime: in scope; nothing touches it at the end. Fails: NULL, as lua_newstate; @a itself has
- * not failed. Threads: the holder of @a; so is who runs the state.
+ * Return a new state without libraries, whose memory is @a's (keeps it while the state is used).
+ * Its lua_Alloc is ebb_hook_sized; who wants to count, say, wraps that, and calls lua_newstate.
+ * Lifetime: in scope. The scope's end runs nothing of Lua's; after it even lua_close is a use of
+ * what has ended. Fails: NULL, as lua_newstate; @a is not made to fail. Threads: the holder of @a,
+ * who alone may run the state.
  */
 static inline EBB_MUST_USE lua_State *ebb_lua_newstate(ebb_arena *a)
 {

@@ -19,9 +19,9 @@
  * Failure: NULL, and the scope remembers it (ebb_failed; but for ebb_hook_sized): a library may
  * report its own error and hide the cause. Hooks never jump to an ebb_try: foreign frames are on
  * the stack. realloc, free and size are for blocks that these functions returned, not for what
- * ebb_alloc did. A block of another scope may be passed to free from any thread, and to realloc by
- * that scope's holder. Not for blocks that outlive the request (a library's caches): make those
- * outside EBB_ENTER.
+ * ebb_alloc or ebb_hook_sized did. A block of another scope may be passed to free from any thread,
+ * and to realloc by that scope's holder. Not for blocks that outlive the request (a library's
+ * caches): make those outside EBB_ENTER.
  */
 #ifndef EBB_COMPAT_MALLOC_H
 #define EBB_COMPAT_MALLOC_H
@@ -52,12 +52,14 @@ EBB_API size_t ebb_hook_size(const void *ptr);
 
 /**
  * For libraries whose hook has a context, and says how large the block was: make (@ptr NULL, and
- * @old_size anything), resize, or free (@size 0) a block of @arena, an ebb_arena * (keeps). Of the
- * shape of lua_Alloc. Blocks carry no header; what is freed is used again for such as are of about
- * the same size.
- * Lifetime: in scope, or until it is resized or freed. @old_size is what it was last asked for.
- * Fails: NULL, and unlike the others without a trace: the arena has not failed. The old block is
- * untouched then; making one smaller never fails. Any arena will do.
+ * @old_size anything), resize, or free (@size 0, which returns NULL) a block of @arena, an
+ * ebb_arena * (keeps). This is a lua_Alloc. Blocks are aligned as malloc's, and carry no header, so
+ * they are for this function alone, as other hooks' blocks are not for it. What is freed is used
+ * again by blocks of about the same size, unless the arena is strict or watched.
+ * Lifetime: in scope, or until it is resized, smaller too, or freed. @old_size is what it was last
+ * asked for, not 0.
+ * Fails: NULL, and unlike the others without a trace: the arena is not made to fail. The old block
+ * is untouched then; making one smaller never fails. Any arena will do, whatever is current.
  * Cost: a dozen instructions for most; O(bytes) where a block moves. Threads: the holder of @arena.
  */
 EBB_API void *ebb_hook_sized(void *arena, void *ptr, size_t old_size, size_t size);
